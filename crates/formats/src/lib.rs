@@ -1,0 +1,1 @@
+//! Readers for the files that mobile builds leave behind.

@@ -1,0 +1,1 @@
+//! The build machine: claims a build, runs it, reports.

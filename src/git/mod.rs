@@ -1,0 +1,1 @@
+//! Runs git: ls-remote for the server, checkout for the agent.

@@ -1,0 +1,12 @@
+//! Plain data and pure decisions of the product. No async, no SQL text, no
+//! clock, no wire format: everything here can be tested with a table.
+
+pub mod account;
+pub mod app;
+pub mod artifact;
+pub mod build;
+pub mod ids;
+pub mod log;
+pub mod report;
+pub mod secret;
+pub mod time;

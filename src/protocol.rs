@@ -1,0 +1,208 @@
+//! What agents and server say to each other: data only. Paths start with
+//! `/agent/v1`; bodies are JSON except where noted. Tolerant, because agents
+//! may be older than servers: unknown members are ignored, new members have
+//! defaults.
+//!
+//! | Call | Body | Answer |
+//! |---|---|---|
+//! | `POST /agent/v1/claim` | `ClaimRequest` | 200 `Assignment`, or 204 after `wait_ms` without work |
+//! | `POST /agent/v1/builds/{id}/heartbeat` | `Heartbeat` | 200 `HeartbeatReply`; long poll, renews the lease |
+//! | `POST /agent/v1/builds/{id}/commit` | `CommitReport` | 204 |
+//! | `PUT /agent/v1/builds/{id}/log?attempt=&seq=` | one line of `ChunkMeta` JSON, `\n`, then one zstd frame of text | 200 `LogReply` |
+//! | `POST /agent/v1/builds/{id}/tests` | `TestBatch` | 204 |
+//! | `POST /agent/v1/builds/{id}/coverage` | `CoverageBatch` | 204 |
+//! | `PUT /agent/v1/builds/{id}/artifacts/{upload_id}?attempt=&kind=&path=&bytes=&sha256=` | the file | 200 `UploadReply` |
+//! | `POST /agent/v1/builds/{id}/finish` | `Finish` | 204 |
+//!
+//! 409 means that this agent no longer holds the build: stop the run, discard
+//! it, report nothing more. 401 means that the token was revoked. 400 and 413
+//! are final for the call that got them. Everything else (5xx, no connection)
+//! is retried with back-off; each call may arrive twice and answers the same.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::app::Platform;
+use crate::model::build::{FailureKind, Outcome, Phase, Trigger};
+use crate::model::ids::{AppId, ArtifactId, BuildId};
+use crate::model::report::{TargetCoverage, TestResult};
+use crate::model::secret::{Secret, on_wire};
+
+/// A lease lives this long without a heartbeat.
+pub const LEASE_MS: i64 = 60_000;
+/// Agents renew the lease at least this often.
+pub const HEARTBEAT_MS: u64 = 20_000;
+/// Longest wait for work in one claim call.
+pub const CLAIM_WAIT_MS: u64 = 25_000;
+/// Plain text in one log chunk.
+pub const MAX_CHUNK_BYTES: usize = 1 << 20;
+/// Body of one log call: meta and compressed text.
+pub const MAX_CHUNK_BODY: usize = 4 << 20;
+/// Body of a JSON call.
+pub const MAX_JSON_BODY: usize = 8 << 20;
+/// Tests in one `TestBatch`.
+pub const MAX_TESTS_PER_BATCH: usize = 1_000;
+/// Test results stored for one build; the rest is counted in a log line.
+pub const MAX_TESTS_PER_BUILD: usize = 200_000;
+/// One artifact file.
+pub const MAX_ARTIFACT_BYTES: u64 = 8 << 30;
+/// Artifacts of one build.
+pub const MAX_ARTIFACTS: usize = 1_000;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClaimRequest {
+    /// Chosen by the agent per claim; a repeated call with the same id gets
+    /// the same assignment, so that a lost answer costs nothing.
+    pub claim_id: String,
+    /// Unique per token: the machine's name unless configured.
+    pub agent_name: String,
+    #[serde(default)]
+    pub labels: Vec<Label>,
+    pub version: String,
+    #[serde(default = "one")]
+    pub slots: u32,
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    pub key: String,
+    pub value: String,
+}
+
+/// One build to run, and all it may know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Assignment {
+    pub build_id: BuildId,
+    pub app_id: AppId,
+    pub app_name: String,
+    pub platform: Platform,
+    pub number: i64,
+    pub attempt: i64,
+    pub source: Source,
+    #[serde(default)]
+    pub scheme: String,
+    pub triggered_by: Trigger,
+    /// User variables (SEC-2); server-set names are added by the agent.
+    #[serde(default)]
+    pub env: Vec<Variable>,
+    pub limits: Limits,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Source {
+    /// Without credentials.
+    pub repo_url: String,
+    /// `user:password` or a bare token, for HTTPS remotes.
+    #[serde(default)]
+    pub credential: Option<Credential>,
+    /// Empty = the remote's default branch.
+    pub branch: String,
+    /// A given commit instead of the branch tip.
+    #[serde(default)]
+    pub commit: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Credential {
+    pub username: String,
+    #[serde(with = "on_wire")]
+    pub password: Secret,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Variable {
+    pub name: String,
+    #[serde(with = "on_wire")]
+    pub value: Secret,
+    /// Mask the value in the log.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Limits {
+    /// Longest time from claim to end; then the build fails (QUE-4).
+    pub max_duration_ms: u64,
+    /// Between SIGTERM and SIGKILL.
+    pub kill_grace_ms: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Heartbeat {
+    pub attempt: i64,
+    pub phase: Phase,
+    /// Answer at latest after this long; earlier when there is something to
+    /// say. 0 = at once.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeartbeatReply {
+    /// The build was cancelled (or ended by the server): stop it, flush the
+    /// log, and call `finish`.
+    #[serde(default)]
+    pub cancel: bool,
+}
+
+/// What the clone resolved to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CommitReport {
+    pub attempt: i64,
+    pub branch: String,
+    /// 40 lowercase hex.
+    pub sha: String,
+    pub author: String,
+    pub message: String,
+}
+
+/// `GET` of a log chunk's place: the next sequence number the server expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogReply {
+    /// All chunks below this number are stored durably.
+    pub next_seq: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TestBatch {
+    pub attempt: i64,
+    /// Position of `tests[0]` in the build; makes a repeated batch harmless.
+    pub first: i64,
+    pub tests: Vec<TestResult>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CoverageBatch {
+    pub attempt: i64,
+    /// Position of this target in the build.
+    pub ordinal: i64,
+    pub target: TargetCoverage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadReply {
+    pub artifact_id: ArtifactId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Finish {
+    pub attempt: i64,
+    pub outcome: Outcome,
+    #[serde(default)]
+    pub failure: Option<Failure>,
+    /// Number of log chunks of this attempt; fewer stored = incomplete log.
+    pub log_chunks: i64,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub kind: FailureKind,
+    /// One sentence for a person, without secrets.
+    pub message: String,
+}
