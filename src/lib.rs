@@ -4,6 +4,7 @@
 //! `tests/it/house.rs` keeps the direction of their imports.
 
 pub mod agent;
+pub mod db;
 pub mod error;
 pub mod git;
 pub mod model;

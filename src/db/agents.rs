@@ -1,0 +1,86 @@
+//! Agents and their tokens.
+
+use crate::db::sql::{Tx, sql};
+use crate::error::Result;
+use crate::model::ids::{AgentId, TokenId};
+use crate::model::time::Millis;
+
+pub async fn insert_token(tx: &mut Tx, id: &TokenId, name: &str, hash: &str, now: Millis) -> Result<()> {
+    sql("INSERT INTO agent_tokens (id, name, hash, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(id)
+        .bind(name)
+        .bind(hash)
+        .bind(now)
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn find_token(tx: &mut Tx, hash: &str) -> Result<Option<TokenId>> {
+    let row: Option<(TokenId,)> =
+        sql("SELECT id FROM agent_tokens WHERE hash = $1 AND revoked_at IS NULL")
+            .bind(hash)
+            .opt(tx)
+            .await?;
+    Ok(row.map(|r| r.0))
+}
+
+/// Revokes the live tokens called `name`; the number revoked.
+pub async fn revoke_tokens(tx: &mut Tx, name: &str, now: Millis) -> Result<u64> {
+    sql("UPDATE agent_tokens SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL")
+        .bind(name)
+        .bind(now)
+        .exec(tx)
+        .await
+}
+
+/// An agent as it introduces itself.
+#[derive(Debug)]
+pub struct Introduction<'a> {
+    pub token: &'a TokenId,
+    pub name: &'a str,
+    pub version: &'a str,
+    pub slots: i64,
+    pub labels: &'a [(String, String)],
+}
+
+/// Inserts or refreshes the agent that `who` names; its id.
+pub async fn upsert(tx: &mut Tx, fresh: &AgentId, who: &Introduction<'_>, now: Millis) -> Result<AgentId> {
+    let (id,): (AgentId,) = sql(
+        "INSERT INTO agents (id, token_id, name, version, slots, first_seen_at, seen_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)
+         ON CONFLICT (token_id, name) DO UPDATE
+         SET version = excluded.version, slots = excluded.slots, seen_at = excluded.seen_at
+         RETURNING id",
+    )
+    .bind(fresh)
+    .bind(who.token)
+    .bind(who.name)
+    .bind(who.version)
+    .bind(who.slots)
+    .bind(now)
+    .one(tx)
+    .await?;
+    sql("DELETE FROM agent_labels WHERE agent_id = $1").bind(&id).exec(tx).await?;
+    for (label, value) in who.labels {
+        sql("INSERT INTO agent_labels (agent_id, label, value) VALUES ($1, $2, $3)
+             ON CONFLICT (agent_id, label, value) DO NOTHING")
+        .bind(&id)
+        .bind(label)
+        .bind(value)
+        .exec(tx)
+        .await?;
+    }
+    Ok(id)
+}
+
+/// True if `agent` was introduced with `token`.
+pub async fn belongs_to(tx: &mut Tx, agent: &AgentId, token: &TokenId) -> Result<bool> {
+    let (found,): (bool,) =
+        sql("SELECT EXISTS (SELECT 1 FROM agents WHERE id = $1 AND token_id = $2) AS found")
+            .bind(agent)
+            .bind(token)
+            .one(tx)
+            .await?;
+    Ok(found)
+}

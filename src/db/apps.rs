@@ -1,0 +1,160 @@
+//! Apps, branches and app variables.
+
+use crate::db::sql::{Tx, sql};
+use crate::error::Result;
+use crate::model::account::Actor;
+use crate::model::app::{App, Branch};
+use crate::model::ids::AppId;
+use crate::model::time::Millis;
+
+/// Credentials of a repository as they are stored: the password is sealed.
+#[derive(Debug, Default, sqlx::FromRow)]
+pub struct StoredCredential {
+    pub repo_username: Option<String>,
+    pub repo_password_sealed: Option<String>,
+}
+
+pub async fn insert(tx: &mut Tx, app: &App, credential: &StoredCredential) -> Result<()> {
+    sql("INSERT INTO apps (id, org_id, name, platform, repo_url, repo_username,
+           repo_password_sealed, default_branch, branches_read_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+    .bind(&app.id)
+    .bind(&app.org_id)
+    .bind(&app.name)
+    .bind(app.platform.as_str())
+    .bind(&app.repo_url)
+    .bind(credential.repo_username.clone())
+    .bind(credential.repo_password_sealed.clone())
+    .bind(app.default_branch.clone())
+    .bind(app.branches_read_at)
+    .bind(app.created_at)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn find(tx: &mut Tx, id: &AppId) -> Result<Option<App>> {
+    sql("SELECT id, org_id, name, platform, repo_url, default_branch, branches_read_at, created_at
+         FROM apps WHERE id = $1 AND deleted_at IS NULL")
+    .bind(id)
+    .opt(tx)
+    .await
+}
+
+pub async fn list(tx: &mut Tx) -> Result<Vec<App>> {
+    sql("SELECT id, org_id, name, platform, repo_url, default_branch, branches_read_at, created_at
+         FROM apps WHERE deleted_at IS NULL ORDER BY created_at, id")
+    .all(tx)
+    .await
+}
+
+/// Every app that `actor` may see, in no particular order.
+pub async fn list_visible(tx: &mut Tx, actor: &Actor) -> Result<Vec<App>> {
+    sql("SELECT a.id, a.org_id, a.name, a.platform, a.repo_url, a.default_branch,
+           a.branches_read_at, a.created_at
+         FROM apps a
+         WHERE a.deleted_at IS NULL AND ($2
+           OR EXISTS (SELECT 1 FROM app_members m WHERE m.app_id = a.id AND m.user_id = $1)
+           OR EXISTS (SELECT 1 FROM org_members m WHERE m.org_id = a.org_id AND m.user_id = $1))")
+    .bind(&actor.user_id)
+    .bind(actor.is_admin)
+    .all(tx)
+    .await
+}
+
+pub async fn find_credential(tx: &mut Tx, id: &AppId) -> Result<StoredCredential> {
+    Ok(sql("SELECT repo_username, repo_password_sealed FROM apps WHERE id = $1")
+        .bind(id)
+        .opt(tx)
+        .await?
+        .unwrap_or_default())
+}
+
+/// The next build number of the app, taken for good.
+pub async fn take_build_number(tx: &mut Tx, id: &AppId) -> Result<i64> {
+    let (number,): (i64,) = sql(
+        "UPDATE apps SET next_build_number = next_build_number + 1 WHERE id = $1
+         RETURNING next_build_number - 1",
+    )
+    .bind(id)
+    .one(tx)
+    .await?;
+    Ok(number)
+}
+
+pub async fn set_default_branch(tx: &mut Tx, id: &AppId, branch: &str) -> Result<()> {
+    sql("UPDATE apps SET default_branch = $2 WHERE id = $1").bind(id).bind(branch).exec(tx).await?;
+    Ok(())
+}
+
+pub async fn set_branches_read_at(tx: &mut Tx, id: &AppId, at: Millis) -> Result<()> {
+    sql("UPDATE apps SET branches_read_at = $2 WHERE id = $1").bind(id).bind(at).exec(tx).await?;
+    Ok(())
+}
+
+/// Branches by name, bytewise ascending.
+pub async fn list_branches(tx: &mut Tx, id: &AppId) -> Result<Vec<Branch>> {
+    let mut branches: Vec<Branch> =
+        sql("SELECT name, deleted_at FROM branches WHERE app_id = $1").bind(id).all(tx).await?;
+    // Sorted here: PostgreSQL's collation is not bytewise.
+    branches.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(branches)
+}
+
+pub async fn find_branch(tx: &mut Tx, id: &AppId, name: &str) -> Result<Option<Branch>> {
+    sql("SELECT name, deleted_at FROM branches WHERE app_id = $1 AND name = $2")
+        .bind(id)
+        .bind(name)
+        .opt(tx)
+        .await
+}
+
+/// Records that the branch exists now.
+pub async fn upsert_branch(tx: &mut Tx, id: &AppId, name: &str) -> Result<()> {
+    sql("INSERT INTO branches (app_id, name) VALUES ($1, $2)
+         ON CONFLICT (app_id, name) DO UPDATE SET deleted_at = NULL
+         WHERE branches.deleted_at IS NOT NULL")
+    .bind(id)
+    .bind(name)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn mark_branch_deleted(tx: &mut Tx, id: &AppId, name: &str, at: Millis) -> Result<()> {
+    sql("UPDATE branches SET deleted_at = $3 WHERE app_id = $1 AND name = $2 AND deleted_at IS NULL")
+        .bind(id)
+        .bind(name)
+        .bind(at)
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// A variable of the app with its sealed value.
+#[derive(Debug, sqlx::FromRow)]
+pub struct StoredVariable {
+    pub name: String,
+    pub value_sealed: String,
+    pub secret: bool,
+}
+
+pub async fn upsert_variable(tx: &mut Tx, id: &AppId, variable: &StoredVariable) -> Result<()> {
+    sql("INSERT INTO app_variables (app_id, name, value_sealed, secret) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (app_id, name) DO UPDATE
+         SET value_sealed = excluded.value_sealed, secret = excluded.secret")
+    .bind(id)
+    .bind(&variable.name)
+    .bind(&variable.value_sealed)
+    .bind(variable.secret)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn list_variables(tx: &mut Tx, id: &AppId) -> Result<Vec<StoredVariable>> {
+    sql("SELECT name, value_sealed, secret FROM app_variables WHERE app_id = $1 ORDER BY name")
+        .bind(id)
+        .all(tx)
+        .await
+}

@@ -1,0 +1,331 @@
+//! Build rows. Status changes are compare-and-set and are called by `builds/`
+//! only; zero rows changed means that somebody else was faster.
+
+use crate::db::sql::{Tx, sql};
+use crate::error::Result;
+use crate::model::build::{Build, BuildStatus, Phase};
+use crate::model::ids::{AgentId, AppId, BuildId, UserId};
+use crate::model::time::Millis;
+
+/// The columns of `model::build::Build`.
+macro_rules! build_columns {
+    () => {
+        "b.id, b.app_id, b.number, b.status, b.phase, b.failure_kind, b.failure_message,
+         b.scheme, b.repo_url, b.branch, b.wanted_commit, b.commit_sha, b.commit_author,
+         b.commit_message, b.triggered_by, b.created_at, b.started_at, b.finished_at,
+         b.attempt, b.agent_id, b.lease_until, b.tests_count, b.tests_passed, b.coverage,
+         b.disabled, b.downloads"
+    };
+}
+
+/// A build as it is queued.
+#[derive(Debug)]
+pub struct NewBuild<'a> {
+    pub id: &'a BuildId,
+    pub app_id: &'a AppId,
+    pub number: i64,
+    pub scheme: &'a str,
+    pub repo_url: &'a str,
+    pub branch: &'a str,
+    pub commit: Option<&'a str>,
+    pub triggered_by: &'a str,
+    pub user: Option<&'a UserId>,
+    pub created_at: Millis,
+}
+
+pub async fn insert(tx: &mut Tx, build: &NewBuild<'_>) -> Result<()> {
+    sql("INSERT INTO builds (id, app_id, number, status, phase, scheme, repo_url, branch,
+           wanted_commit, triggered_by, triggered_by_user, created_at)
+         VALUES ($1, $2, $3, 'queued', 'waiting', $4, $5, $6, $7, $8, $9, $10)")
+    .bind(build.id)
+    .bind(build.app_id)
+    .bind(build.number)
+    .bind(build.scheme)
+    .bind(build.repo_url)
+    .bind(build.branch)
+    .bind(build.commit)
+    .bind(build.triggered_by)
+    .bind(build.user)
+    .bind(build.created_at)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn find(tx: &mut Tx, id: &BuildId) -> Result<Option<Build>> {
+    sql(concat!("SELECT ", build_columns!(), " FROM builds b WHERE b.id = $1"))
+        .bind(id)
+        .opt(tx)
+        .await
+}
+
+/// A build beside what its app's lists say about one user.
+#[derive(Debug, sqlx::FromRow)]
+pub struct SeenBuild {
+    #[sqlx(flatten)]
+    pub build: Build,
+    pub app_access: Option<String>,
+    pub org_role: Option<String>,
+}
+
+/// A build of an app that still exists.
+pub async fn find_seen(tx: &mut Tx, id: &BuildId, user: &UserId) -> Result<Option<SeenBuild>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        ", am.access AS app_access, om.role AS org_role
+         FROM builds b JOIN apps a ON a.id = b.app_id
+         LEFT JOIN app_members am ON am.app_id = a.id AND am.user_id = $2
+         LEFT JOIN org_members om ON om.org_id = a.org_id AND om.user_id = $2
+         WHERE b.id = $1 AND a.deleted_at IS NULL"
+    ))
+    .bind(id)
+    .bind(user)
+    .opt(tx)
+    .await
+}
+
+/// Which builds of an app to list; `None` = any.
+#[derive(Debug, Default)]
+pub struct Filter<'a> {
+    pub branch: Option<&'a str>,
+    /// The displayed scheme, or its part before ` - <configuration>`.
+    pub scheme: Option<&'a str>,
+    pub status: Option<BuildStatus>,
+    /// Only builds older than this one, in list order.
+    pub before: Option<(Millis, &'a str)>,
+}
+
+/// Newest first by (`created_at`, `id`).
+pub async fn list(tx: &mut Tx, app: &AppId, filter: &Filter<'_>, limit: i64) -> Result<Vec<Build>> {
+    let Filter { branch, scheme, status, before } = filter;
+    // No filter, no cursor is by far the most frequent call; its plan should
+    // not depend on how a planner treats the optional conditions.
+    if branch.is_none() && scheme.is_none() && status.is_none() && before.is_none() {
+        return sql(concat!(
+            "SELECT ",
+            build_columns!(),
+            " FROM builds b WHERE b.app_id = $1 ORDER BY b.created_at DESC, b.id DESC LIMIT $2"
+        ))
+        .bind(app)
+        .bind(limit)
+        .all(tx)
+        .await;
+    }
+    let (before_at, before_id) = match before {
+        Some((at, id)) => (at.0, *id),
+        // Above every id: `g` sorts after all hex digits.
+        None => (i64::MAX, "g"),
+    };
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        " FROM builds b
+         WHERE b.app_id = $1
+           AND (CAST($2 AS TEXT) IS NULL OR b.branch = $2)
+           AND (CAST($3 AS TEXT) IS NULL OR b.scheme = $3
+             OR (substr(b.scheme, 1, length($3) + 3) = $3 || ' - '
+               AND substr(b.scheme, length($3) + 4) NOT LIKE '% - %'))
+           AND (CAST($4 AS TEXT) IS NULL OR b.status = $4)
+           AND (b.created_at, b.id) < ($5, $6)
+         ORDER BY b.created_at DESC, b.id DESC LIMIT $7"
+    ))
+    .bind(app)
+    .bind(*branch)
+    .bind(*scheme)
+    .bind(status.map(BuildStatus::as_str))
+    .bind(before_at)
+    .bind(before_id)
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// Who claims, until when, under which idempotency id.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    pub claim_id: &'a str,
+    pub agent: &'a AgentId,
+    pub now: Millis,
+    pub lease_until: Millis,
+}
+
+/// Is anything queued? A cheap look before a write transaction is opened.
+pub async fn has_queued(tx: &mut Tx) -> Result<bool> {
+    let (found,): (bool,) =
+        sql("SELECT EXISTS (SELECT 1 FROM builds WHERE status = 'queued') AS found").one(tx).await?;
+    Ok(found)
+}
+
+/// Moves the oldest queued build to `running` for `claim.agent`. `None` is no
+/// proof of an empty queue: another agent may have won the same row.
+pub async fn claim_oldest(tx: &mut Tx, claim: &Claim<'_>) -> Result<Option<Build>> {
+    let text = if tx.is_postgres() {
+        concat!(
+            "UPDATE builds AS b SET status = 'running', phase = 'preparing', attempt = b.attempt + 1,
+               claim_id = $1, agent_id = $2, started_at = $3, lease_until = $4
+             WHERE b.status = 'queued' AND b.id = (SELECT q.id FROM builds q
+               WHERE q.status = 'queued' ORDER BY q.created_at, q.id LIMIT 1
+               FOR UPDATE SKIP LOCKED)
+             RETURNING ",
+            build_columns!()
+        )
+    } else {
+        concat!(
+            "UPDATE builds AS b SET status = 'running', phase = 'preparing', attempt = b.attempt + 1,
+               claim_id = $1, agent_id = $2, started_at = $3, lease_until = $4
+             WHERE b.status = 'queued' AND b.id = (SELECT q.id FROM builds q
+               WHERE q.status = 'queued' ORDER BY q.created_at, q.id LIMIT 1)
+             RETURNING ",
+            "id, app_id, number, status, phase, failure_kind, failure_message,
+             scheme, repo_url, branch, wanted_commit, commit_sha, commit_author,
+             commit_message, triggered_by, created_at, started_at, finished_at,
+             attempt, agent_id, lease_until, tests_count, tests_passed, coverage,
+             disabled, downloads"
+        )
+    };
+    sql(text)
+        .bind(claim.claim_id)
+        .bind(claim.agent)
+        .bind(claim.now)
+        .bind(claim.lease_until)
+        .opt(tx)
+        .await
+}
+
+/// The running build that an earlier call with this claim id got.
+pub async fn find_claimed(tx: &mut Tx, claim_id: &str, agent: &AgentId) -> Result<Option<Build>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        " FROM builds b WHERE b.claim_id = $1 AND b.agent_id = $2 AND b.status = 'running'"
+    ))
+    .bind(claim_id)
+    .bind(agent)
+    .opt(tx)
+    .await
+}
+
+/// Renews the lease of (`id`, `attempt`) while it is held; rows changed.
+pub async fn renew_lease(tx: &mut Tx, id: &BuildId, attempt: i64, until: Millis) -> Result<u64> {
+    sql("UPDATE builds SET lease_until = $3
+         WHERE id = $1 AND attempt = $2 AND lease_until IS NOT NULL")
+    .bind(id)
+    .bind(attempt)
+    .bind(until)
+    .exec(tx)
+    .await
+}
+
+pub async fn set_phase(tx: &mut Tx, id: &BuildId, attempt: i64, phase: Phase) -> Result<u64> {
+    sql("UPDATE builds SET phase = $3
+         WHERE id = $1 AND attempt = $2 AND status = 'running' AND phase <> $3")
+    .bind(id)
+    .bind(attempt)
+    .bind(phase.as_str())
+    .exec(tx)
+    .await
+}
+
+/// What a clone resolved to.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    pub branch: &'a str,
+    pub sha: &'a str,
+    pub author: &'a str,
+    pub message: &'a str,
+}
+
+pub async fn set_commit(tx: &mut Tx, id: &BuildId, attempt: i64, commit: &Commit<'_>) -> Result<u64> {
+    sql("UPDATE builds SET branch = $3, commit_sha = $4, commit_author = $5, commit_message = $6
+         WHERE id = $1 AND attempt = $2")
+    .bind(id)
+    .bind(attempt)
+    .bind(commit.branch)
+    .bind(commit.sha)
+    .bind(commit.author)
+    .bind(commit.message)
+    .exec(tx)
+    .await
+}
+
+/// How a build ends.
+#[derive(Debug)]
+pub struct End<'a> {
+    pub status: BuildStatus,
+    pub failure_kind: Option<&'a str>,
+    pub failure_message: Option<&'a str>,
+    pub at: Millis,
+    pub downloads: &'a str,
+    /// (count, passed), `None` when no tests ran.
+    pub tests: Option<(i64, i64)>,
+    pub coverage: Option<f64>,
+}
+
+/// Ends (`id`, `attempt`) if it is still `from`. A build that never started
+/// gets the end as its start (api.md 2.1 `started_at`).
+pub async fn end(
+    tx: &mut Tx,
+    id: &BuildId,
+    from: BuildStatus,
+    attempt: i64,
+    end: &End<'_>,
+) -> Result<u64> {
+    sql("UPDATE builds SET status = $4, phase = 'done', failure_kind = $5, failure_message = $6,
+           started_at = COALESCE(started_at, $7), finished_at = $7, downloads = $8,
+           tests_count = $9, tests_passed = $10, coverage = $11
+         WHERE id = $1 AND status = $2 AND attempt = $3")
+    .bind(id)
+    .bind(from.as_str())
+    .bind(attempt)
+    .bind(end.status.as_str())
+    .bind(end.failure_kind)
+    .bind(end.failure_message)
+    .bind(end.at)
+    .bind(end.downloads)
+    .bind(end.tests.map(|t| t.0))
+    .bind(end.tests.map(|t| t.1))
+    .bind(end.coverage)
+    .exec(tx)
+    .await
+}
+
+/// The agent is done with the build: nobody renews or reaps it any more.
+pub async fn drop_lease(tx: &mut Tx, id: &BuildId, attempt: i64) -> Result<u64> {
+    sql("UPDATE builds SET lease_until = NULL, claim_id = NULL WHERE id = $1 AND attempt = $2")
+        .bind(id)
+        .bind(attempt)
+        .exec(tx)
+        .await
+}
+
+/// Puts a running build back into the queue.
+pub async fn requeue(tx: &mut Tx, id: &BuildId, attempt: i64) -> Result<u64> {
+    sql("UPDATE builds SET status = 'queued', phase = 'waiting', started_at = NULL,
+           agent_id = NULL, claim_id = NULL, lease_until = NULL,
+           commit_sha = '', commit_author = '', commit_message = ''
+         WHERE id = $1 AND status = 'running' AND attempt = $2")
+    .bind(id)
+    .bind(attempt)
+    .exec(tx)
+    .await
+}
+
+/// Builds whose lease ran out before `now`, oldest first.
+pub async fn list_expired(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Build>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        " FROM builds b WHERE b.lease_until IS NOT NULL AND b.lease_until < $1
+         ORDER BY b.lease_until LIMIT $2"
+    ))
+    .bind(now)
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// Number of builds in each status, for the metrics page.
+pub async fn count_by_status(tx: &mut Tx) -> Result<Vec<(String, i64)>> {
+    sql("SELECT status, COUNT(*) FROM builds GROUP BY status").all(tx).await
+}

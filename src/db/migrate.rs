@@ -1,0 +1,36 @@
+//! One append-only stream of migrations for both databases.
+
+use std::borrow::Cow;
+
+use sqlx::SqlStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+macro_rules! migrations {
+    ($($version:literal $name:literal),+ $(,)?) => {
+        [$(($version, $name, include_str!(concat!("../../migrations/", $name, ".sql")))),+]
+    };
+}
+
+const ALL: &[(i64, &str, &str)] = &migrations![
+    1 "0001_accounts",
+    2 "0002_apps",
+    3 "0003_builds",
+    4 "0004_results",
+    5 "0005_jobs",
+];
+
+pub(super) fn migrator() -> Migrator {
+    let migrations = ALL
+        .iter()
+        .map(|(version, name, text)| {
+            Migration::new(
+                *version,
+                Cow::Borrowed(*name),
+                MigrationType::Simple,
+                SqlStr::from_static(text),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(migrations)
+}

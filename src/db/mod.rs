@@ -1,0 +1,18 @@
+//! All SQL and nothing else: no decisions, no authorisation. One file per
+//! table family; every query function takes a `Tx`, never a pool, so that work
+//! cannot slip beside the transaction it belongs to.
+
+pub mod accounts;
+pub mod agents;
+pub mod apps;
+pub mod artifacts;
+pub mod builds;
+pub mod jobs;
+pub mod logs;
+pub mod migrate;
+pub mod results;
+pub mod sql;
+mod value;
+pub mod wake;
+
+pub use sql::{Db, Tx};

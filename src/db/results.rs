@@ -1,0 +1,96 @@
+//! Test results and coverage of builds.
+
+use crate::db::sql::{Tx, sql};
+use crate::error::Result;
+use crate::model::ids::BuildId;
+use crate::model::report::TestResult;
+
+/// Stores the test at `ordinal`; a repeated call changes nothing.
+pub async fn insert_test(tx: &mut Tx, id: &BuildId, ordinal: i64, test: &TestResult) -> Result<()> {
+    let TestResult { run, target, suite, name, passed, duration_ms, message, file, line } = test;
+    sql("INSERT INTO test_results (build_id, ordinal, run, target, suite, name, passed,
+           duration_ms, message, file, line)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (build_id, ordinal) DO NOTHING")
+    .bind(id)
+    .bind(ordinal)
+    .bind(run)
+    .bind(target)
+    .bind(suite)
+    .bind(name)
+    .bind(*passed)
+    .bind(*duration_ms)
+    .bind(message.clone())
+    .bind(file.clone())
+    .bind(*line)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+/// Tests in execution order; only failed or only passed ones on request.
+pub async fn list_tests(tx: &mut Tx, id: &BuildId, passed: Option<bool>) -> Result<Vec<TestResult>> {
+    sql("SELECT run, target, suite, name, passed, duration_ms, message, file, line
+         FROM test_results WHERE build_id = $1 AND (passed = $2 OR passed = $3)
+         ORDER BY ordinal")
+    .bind(id)
+    .bind(passed.unwrap_or(true))
+    .bind(passed.unwrap_or(false))
+    .all(tx)
+    .await
+}
+
+/// (count, passed).
+pub async fn count_tests(tx: &mut Tx, id: &BuildId) -> Result<(i64, i64)> {
+    sql("SELECT COUNT(*), COUNT(*) FILTER (WHERE passed) FROM test_results WHERE build_id = $1")
+        .bind(id)
+        .one(tx)
+        .await
+}
+
+/// Coverage of one target; `files` is JSON of `FileCoverage`.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct StoredTarget {
+    pub name: String,
+    pub coverage: f64,
+    pub files: String,
+}
+
+/// Stores the target at `ordinal`; a repeated call changes nothing.
+pub async fn insert_target(tx: &mut Tx, id: &BuildId, ordinal: i64, target: &StoredTarget) -> Result<()> {
+    sql("INSERT INTO coverage_targets (build_id, ordinal, name, coverage, files)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (build_id, ordinal) DO NOTHING")
+    .bind(id)
+    .bind(ordinal)
+    .bind(&target.name)
+    .bind(target.coverage)
+    .bind(&target.files)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn list_targets(tx: &mut Tx, id: &BuildId) -> Result<Vec<StoredTarget>> {
+    sql("SELECT name, coverage, files FROM coverage_targets WHERE build_id = $1 ORDER BY ordinal")
+        .bind(id)
+        .all(tx)
+        .await
+}
+
+/// The targets' figures alone.
+pub async fn list_figures(tx: &mut Tx, id: &BuildId) -> Result<Vec<f64>> {
+    let rows: Vec<(f64,)> =
+        sql("SELECT coverage FROM coverage_targets WHERE build_id = $1 ORDER BY ordinal")
+            .bind(id)
+            .all(tx)
+            .await?;
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
+/// Forgets the results of an attempt that will be repeated.
+pub async fn clear(tx: &mut Tx, id: &BuildId) -> Result<()> {
+    sql("DELETE FROM test_results WHERE build_id = $1").bind(id).exec(tx).await?;
+    sql("DELETE FROM coverage_targets WHERE build_id = $1").bind(id).exec(tx).await?;
+    Ok(())
+}

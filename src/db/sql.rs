@@ -1,0 +1,287 @@
+//! The seam: one set of query texts on SQLite and PostgreSQL.
+//!
+//! `sql("SELECT .. $1").bind(x).opt::<Row>(&mut tx)` runs on whichever database
+//! `tx` belongs to. Reads run on their own connection without a transaction;
+//! writes start with `BEGIN IMMEDIATE` on SQLite, one at a time, so that a
+//! writer waits in our queue and not in SQLite's busy loop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::db::value::{Value, postgres_arguments, sqlite_arguments};
+use crate::db::wake::{Topic, Wake};
+use crate::error::{Error, Result};
+
+/// How long a call waits for a connection before it answers "unavailable".
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Another process (the admin command) may hold SQLite's write lock this long.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// The database of this installation. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pools: Pools,
+    wake: Arc<Wake>,
+}
+
+#[derive(Clone, Debug)]
+enum Pools {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A connection with or without an open transaction. Dropping it rolls back.
+pub struct Tx {
+    inner: Inner,
+    topics: Vec<Topic>,
+    wake: Arc<Wake>,
+}
+
+enum Inner {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Transaction<'static, Sqlite>),
+    PostgresRead(PoolConnection<Postgres>),
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+impl Db {
+    /// Opens (and creates) the SQLite file `path`.
+    pub async fn open_sqlite(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: an acknowledged build or log line survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = |size| {
+            SqlitePoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let write = pool(1).connect_with(options.clone()).await?;
+        let read = pool(SQLITE_READERS).connect_lazy_with(options);
+        Ok(Self { pools: Pools::Sqlite { read, write }, wake: Arc::default() })
+    }
+
+    /// Connects to PostgreSQL at `url` (`postgres://..`) and listens for the
+    /// wake-ups of other servers on the same database.
+    pub async fn open_postgres(url: &str) -> Result<Self> {
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect(url)
+            .await?;
+        let wake = Arc::<Wake>::default();
+        crate::db::wake::listen(pool.clone(), Arc::downgrade(&wake));
+        Ok(Self { pools: Pools::Postgres(pool), wake })
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<Tx> {
+        let inner = match &self.pools {
+            Pools::Sqlite { read, .. } => Inner::SqliteRead(read.acquire().await?),
+            Pools::Postgres(pool) => Inner::PostgresRead(pool.acquire().await?),
+        };
+        Ok(self.tx(inner))
+    }
+
+    /// A transaction for writing; `commit` it or it did not happen.
+    pub async fn write(&self) -> Result<Tx> {
+        let inner = match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                Inner::SqliteWrite(write.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Pools::Postgres(pool) => Inner::PostgresWrite(pool.begin().await?),
+        };
+        Ok(self.tx(inner))
+    }
+
+    fn tx(&self, inner: Inner) -> Tx {
+        Tx { inner, topics: Vec::new(), wake: self.wake.clone() }
+    }
+
+    /// Where waiting calls register before they look at the rows.
+    pub fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// "sqlite" or "postgres", for logs and the health page.
+    pub fn kind(&self) -> &'static str {
+        match self.pools {
+            Pools::Sqlite { .. } => "sqlite",
+            Pools::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Closes all connections; SQLite folds its write-ahead log.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Brings the schema up to date; safe with several servers starting at once.
+    pub async fn migrate(&self) -> Result<()> {
+        let migrator = crate::db::migrate::migrator();
+        match &self.pools {
+            Pools::Sqlite { write, .. } => migrator.run(write).await,
+            Pools::Postgres(pool) => migrator.run(pool).await,
+        }
+        .map_err(|cause| Error::internal("migrating the database", cause))
+    }
+}
+
+impl Tx {
+    /// Wakes the waiters of `topic` once this transaction is committed.
+    pub fn wake_on_commit(&mut self, topic: Topic) {
+        self.topics.push(topic);
+    }
+
+    pub async fn commit(mut self) -> Result<()> {
+        if matches!(self.inner, Inner::PostgresWrite(_)) {
+            for topic in std::mem::take(&mut self.topics) {
+                sql("SELECT pg_notify('shipmate', $1)").bind(topic.to_string()).exec(&mut self).await?;
+                self.topics.push(topic);
+            }
+        }
+        match self.inner {
+            Inner::SqliteWrite(tx) => tx.commit().await?,
+            Inner::PostgresWrite(tx) => tx.commit().await?,
+            Inner::SqliteRead(_) | Inner::PostgresRead(_) => {}
+        }
+        for topic in &self.topics {
+            self.wake.fire(topic);
+        }
+        Ok(())
+    }
+
+    /// True on PostgreSQL, for the one query text that differs.
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self.inner, Inner::PostgresRead(_) | Inner::PostgresWrite(_))
+    }
+}
+
+/// A query text and the values bound to `$1`, `$2`, ..
+pub struct Sql {
+    text: &'static str,
+    values: Vec<Value>,
+}
+
+pub fn sql(text: &'static str) -> Sql {
+    Sql { text, values: Vec::new() }
+}
+
+/// A row type that can be read from both databases.
+pub trait FromBoth:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+impl<T> FromBoth for T where
+    T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+
+/// Runs one query on whichever connection the transaction holds. A macro,
+/// because the four arms differ in type only.
+macro_rules! on_connection {
+    ($self:ident, $tx:ident, $query:path, $method:ident) => {
+        match &mut $tx.inner {
+            Inner::SqliteRead(c) => {
+                $query($self.text, sqlite_arguments($self.values)?).$method(&mut **c).await?.into()
+            }
+            Inner::SqliteWrite(c) => {
+                $query($self.text, sqlite_arguments($self.values)?).$method(&mut **c).await?.into()
+            }
+            Inner::PostgresRead(c) => {
+                $query($self.text, postgres_arguments($self.values)?).$method(&mut **c).await?.into()
+            }
+            Inner::PostgresWrite(c) => {
+                $query($self.text, postgres_arguments($self.values)?).$method(&mut **c).await?.into()
+            }
+        }
+    };
+}
+
+impl Sql {
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// The first row, if any.
+    pub async fn opt<T: FromBoth>(self, tx: &mut Tx) -> Result<Option<T>> {
+        Ok(on_connection!(self, tx, sqlx::query_as_with, fetch_optional))
+    }
+
+    /// The row that must be there; its absence is a fault of ours.
+    pub async fn one<T: FromBoth>(self, tx: &mut Tx) -> Result<T> {
+        let text = self.text;
+        self.opt(tx).await?.ok_or_else(|| Error::bug("reading a row that must exist", text))
+    }
+
+    /// All rows.
+    pub async fn all<T: FromBoth>(self, tx: &mut Tx) -> Result<Vec<T>> {
+        Ok(on_connection!(self, tx, sqlx::query_as_with, fetch_all))
+    }
+
+    /// Number of rows changed.
+    pub async fn exec(self, tx: &mut Tx) -> Result<u64> {
+        let changed: Changed = on_connection!(self, tx, sqlx::query_with, execute);
+        Ok(changed.0)
+    }
+}
+
+struct Changed(u64);
+
+impl From<sqlx::sqlite::SqliteQueryResult> for Changed {
+    fn from(result: sqlx::sqlite::SqliteQueryResult) -> Self {
+        Self(result.rows_affected())
+    }
+}
+
+impl From<sqlx::postgres::PgQueryResult> for Changed {
+    fn from(result: sqlx::postgres::PgQueryResult) -> Self {
+        Self(result.rows_affected())
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(cause: sqlx::Error) -> Self {
+        match &cause {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                Error::Unavailable(format!("the database does not answer: {cause}"))
+            }
+            sqlx::Error::Database(inner) if inner.is_unique_violation() => {
+                Error::Conflict(format!("already exists: {}", inner.message()))
+            }
+            // SQLITE_BUSY and SQLITE_LOCKED (sqlite.org/rescode.html); the
+            // extended codes keep them in their low byte.
+            sqlx::Error::Database(inner) if is_sqlite_busy(inner.code().as_deref()) => {
+                Error::Unavailable("the database is busy".into())
+            }
+            _ => Error::internal("database query", cause),
+        }
+    }
+}
+
+fn is_sqlite_busy(code: Option<&str>) -> bool {
+    code.and_then(|c| c.parse::<u32>().ok()).is_some_and(|c| c < 10_000 && matches!(c & 0xff, 5 | 6))
+}
