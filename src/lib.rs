@@ -3,9 +3,13 @@
 //! `docs/architecture.md` maps the rooms and walks one build through them;
 //! `tests/it/house.rs` keeps the direction of their imports.
 
+pub mod accounts;
 pub mod agent;
+pub mod app;
+pub mod blobs;
 pub mod db;
 pub mod error;
 pub mod git;
 pub mod model;
 pub mod protocol;
+pub mod secrets;

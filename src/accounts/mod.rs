@@ -1,0 +1,137 @@
+//! Users, tokens and the only place that answers "may they?". Touches `db`
+//! and `secrets`.
+
+use crate::db::accounts::{self as rows, AccessRow};
+use crate::db::builds::SeenBuild;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::model::account::{Access, Actor, Organisation, User};
+use crate::model::app::App as AppRow;
+use crate::model::build::Build;
+use crate::model::ids::{AppId, BuildId, OrgId, TokenId, UserId};
+use crate::model::secret::Secret;
+use crate::model::time::Millis;
+use crate::secrets::{self, AGENT_PREFIX, PERSONAL_PREFIX};
+
+/// Longest address that SMTP carries (RFC 5321 4.5.3.1.3).
+const MAX_EMAIL: usize = 254;
+
+/// What the lists say about one user, as one answer. The app's own list
+/// decides where it names the user (ORG-5).
+fn strongest(actor: &Actor, row: &AccessRow) -> Option<Access> {
+    if actor.is_admin {
+        return Some(Access::Full);
+    }
+    let own = row.app_access.as_deref();
+    let inherited = row.org_role.as_deref().map(|role| if role == "owner" { "full" } else { role });
+    own.or(inherited).and_then(|access| access.parse().ok())
+}
+
+/// Lets pass who has `need`; others learn nothing but what they may see.
+fn check(have: Option<Access>, need: Access) -> Result<()> {
+    match have {
+        None => Err(Error::not_found()),
+        Some(have) if have < need => Err(Error::Forbidden("Read-only access")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The app, if `actor` may do `need` with it.
+///
+/// # Errors
+/// `NotFound` for an app that does not exist or is not theirs to see,
+/// `Forbidden` for a write with read access (api.md 1.5).
+pub async fn authorize_app(tx: &mut Tx, actor: &Actor, need: Access, id: &AppId) -> Result<AppRow> {
+    let app = db::apps::find(tx, id).await?.ok_or_else(Error::not_found)?;
+    let row = rows::find_access(tx, id, &actor.user_id).await?;
+    check(strongest(actor, &row), need)?;
+    Ok(app)
+}
+
+/// The build, if `actor` may do `need` with its app; errors as `authorize_app`.
+pub async fn authorize_build(tx: &mut Tx, actor: &Actor, need: Access, id: &BuildId) -> Result<Build> {
+    let SeenBuild { build, app_access, org_role } =
+        db::builds::find_seen(tx, id, &actor.user_id).await?.ok_or_else(Error::not_found)?;
+    check(strongest(actor, &AccessRow { app_access, org_role }), need)?;
+    Ok(build)
+}
+
+/// Who holds this personal token; `None` if it is unknown or revoked.
+pub async fn find_actor(tx: &mut Tx, token: &str) -> Result<Option<Actor>> {
+    if !token.starts_with(PERSONAL_PREFIX) {
+        return Ok(None);
+    }
+    let owner = rows::find_token(tx, &secrets::hash_token(token)).await?;
+    Ok(owner.map(|o| Actor { user_id: o.user_id, token_id: o.token_id, is_admin: o.is_admin }))
+}
+
+/// Which agent token this is; `None` if it is unknown or revoked.
+pub async fn find_agent_token(tx: &mut Tx, token: &str) -> Result<Option<TokenId>> {
+    if !token.starts_with(AGENT_PREFIX) {
+        return Ok(None);
+    }
+    db::agents::find_token(tx, &secrets::hash_token(token)).await
+}
+
+/// Adds a user with an organisation of their own (ORG-2) and a token, shown
+/// this once.
+///
+/// # Errors
+/// `Invalid` for an address without `@`, `Conflict` for one that is taken.
+pub async fn add_user(tx: &mut Tx, email: &str, name: Option<&str>, is_admin: bool, now: Millis) -> Result<(User, Secret)> {
+    let email = normalise_email(email)?;
+    let short = email.split('@').next().unwrap_or_default();
+    let name = name.unwrap_or(short).to_owned();
+    let user = User { id: UserId::generate(now), email: email.clone(), name, is_admin, created_at: now };
+    match rows::insert_user(tx, &user).await {
+        Err(Error::Conflict(_)) => {
+            return Err(Error::Conflict(format!("a user with the email {email} exists already")));
+        }
+        other => other?,
+    }
+    let org = Organisation { id: OrgId::generate(now), name: user.name.clone(), created_at: now };
+    rows::insert_organisation(tx, &org).await?;
+    rows::insert_member(tx, &org.id, &user.id, "owner").await?;
+    let token = issue_token(tx, &user.id, now).await?;
+    Ok((user, token))
+}
+
+/// A fresh personal token; the old ones stop working (ACC-2: one per user).
+pub async fn issue_token(tx: &mut Tx, user: &UserId, now: Millis) -> Result<Secret> {
+    rows::revoke_tokens(tx, user, now).await?;
+    let token = secrets::generate_token(PERSONAL_PREFIX);
+    let hash = secrets::hash_token(token.expose());
+    rows::insert_token(tx, &TokenId::generate(now), user, &hash, now).await?;
+    Ok(token)
+}
+
+/// A fresh agent token, shown this once.
+pub async fn issue_agent_token(tx: &mut Tx, name: &str, now: Millis) -> Result<Secret> {
+    let token = secrets::generate_token(AGENT_PREFIX);
+    let hash = secrets::hash_token(token.expose());
+    db::agents::insert_token(tx, &TokenId::generate(now), name, &hash, now).await?;
+    Ok(token)
+}
+
+/// The user with this address.
+///
+/// # Errors
+/// `NotFound`, with the command that adds one.
+pub async fn find_user(tx: &mut Tx, email: &str) -> Result<User> {
+    let email = normalise_email(email)?;
+    rows::find_user_by_email(tx, &email).await?.ok_or_else(|| {
+        Error::NotFound(format!(
+            "no user has the email {email}; add one with: shipmate admin user add --email {email}"
+        ))
+    })
+}
+
+fn normalise_email(email: &str) -> Result<String> {
+    let email = email.trim().to_lowercase();
+    let well_formed = email.len() <= MAX_EMAIL
+        && !email.chars().any(|c| c.is_whitespace() || c.is_control())
+        && email.split_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && !host.is_empty() && !host.contains('@')
+        });
+    if well_formed { Ok(email) } else { Err(Error::Invalid(format!("\"{email}\" is not an email address"))) }
+}

@@ -1,0 +1,29 @@
+//! Every object key in one place.
+
+use object_store::path::Path;
+
+use crate::model::ids::{ArtifactId, BuildId};
+
+/// What a blob is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlobKey {
+    /// A file that a build left behind.
+    Artifact(BuildId, ArtifactId),
+    /// A finished log: concatenated zstd frames of plain text.
+    Log(BuildId),
+}
+
+impl BlobKey {
+    pub(super) fn path(&self) -> Path {
+        Path::from(self.to_string())
+    }
+}
+
+impl std::fmt::Display for BlobKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Artifact(build, artifact) => write!(f, "artifacts/{build}/{artifact}"),
+            Self::Log(build) => write!(f, "logs/{build}.zst"),
+        }
+    }
+}
