@@ -1,1 +1,24 @@
-//! Readers for the files that mobile builds leave behind.
+//! Readers for the files that mobile builds leave behind: bytes in, structs
+//! out. Every byte is taken for hostile, so each reader is held to [`Limits`]
+//! and answers with [`ReadError`] instead of a panic. This crate may not touch
+//! the network, the file system, a database, a clock or an async runtime; it
+//! knows nothing of the server that stores what it reads.
+
+mod cases;
+pub mod coverage;
+mod detect;
+mod error;
+pub mod jest;
+pub mod junit;
+mod limits;
+mod report;
+mod text;
+mod xml;
+
+pub use detect::read_report;
+pub use error::{Position, ReadError};
+pub use limits::Limits;
+pub use report::{
+    CoverageReport, FileCoverage, FunctionCoverage, Outcome, Report, TargetCoverage, TestCase,
+    TestReport,
+};
