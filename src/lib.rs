@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod agent;
 pub mod app;
+pub mod apps;
 pub mod blobs;
 pub mod db;
 pub mod error;

@@ -109,7 +109,9 @@ pub struct Source {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Credential {
-    pub username: String,
+    /// Secret as well: a token may stand alone, as in `https://TOKEN@host/`.
+    #[serde(with = "on_wire")]
+    pub username: Secret,
     #[serde(with = "on_wire")]
     pub password: Secret,
 }

@@ -7,24 +7,16 @@ use crate::model::app::{App, Branch};
 use crate::model::ids::AppId;
 use crate::model::time::Millis;
 
-/// Credentials of a repository as they are stored: the password is sealed.
-#[derive(Debug, Default, sqlx::FromRow)]
-pub struct StoredCredential {
-    pub repo_username: Option<String>,
-    pub repo_password_sealed: Option<String>,
-}
-
-pub async fn insert(tx: &mut Tx, app: &App, credential: &StoredCredential) -> Result<()> {
-    sql("INSERT INTO apps (id, org_id, name, platform, repo_url, repo_username,
-           repo_password_sealed, default_branch, branches_read_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+pub async fn insert(tx: &mut Tx, app: &App, sealed_credential: Option<&str>) -> Result<()> {
+    sql("INSERT INTO apps (id, org_id, name, platform, repo_url,
+           repo_credential_sealed, default_branch, branches_read_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
     .bind(&app.id)
     .bind(&app.org_id)
     .bind(&app.name)
     .bind(app.platform.as_str())
     .bind(&app.repo_url)
-    .bind(credential.repo_username.clone())
-    .bind(credential.repo_password_sealed.clone())
+    .bind(sealed_credential)
     .bind(app.default_branch.clone())
     .bind(app.branches_read_at)
     .bind(app.created_at)
@@ -62,12 +54,11 @@ pub async fn list_visible(tx: &mut Tx, actor: &Actor) -> Result<Vec<App>> {
     .await
 }
 
-pub async fn find_credential(tx: &mut Tx, id: &AppId) -> Result<StoredCredential> {
-    Ok(sql("SELECT repo_username, repo_password_sealed FROM apps WHERE id = $1")
-        .bind(id)
-        .opt(tx)
-        .await?
-        .unwrap_or_default())
+/// The sealed credential of the app's repository, if it has one.
+pub async fn find_credential(tx: &mut Tx, id: &AppId) -> Result<Option<String>> {
+    let row: Option<(Option<String>,)> =
+        sql("SELECT repo_credential_sealed FROM apps WHERE id = $1").bind(id).opt(tx).await?;
+    Ok(row.and_then(|r| r.0))
 }
 
 /// The next build number of the app, taken for good.

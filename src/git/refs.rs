@@ -38,7 +38,7 @@ pub async fn read(remote: &Remote, credential: Option<&Credential>) -> Result<Re
     // The server may run as another user than the owner of a local repository.
     let mut config = vec![("safe.directory".to_owned(), "*".to_owned())];
     if let (Some((scheme, host)), Some(credential)) = (remote.http_host(), credential) {
-        let pair = format!("{}:{}", credential.username, credential.password.expose());
+        let pair = format!("{}:{}", credential.username.expose(), credential.password.expose());
         config.push((
             format!("http.{scheme}://{host}/.extraHeader"),
             format!("Authorization: Basic {}", STANDARD.encode(pair)),

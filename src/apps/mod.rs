@@ -1,0 +1,212 @@
+//! Apps, their branches and their variables. Touches `db`, `secrets` and
+//! `git`; starts no builds.
+
+use crate::app::App;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::git::command::GitError;
+use crate::git::refs::{self, RemoteRefs};
+use crate::git::remote::{Remote, check_branch};
+use crate::model::app::{App as AppRow, Branch, Platform};
+use crate::model::ids::{AppId, OrgId};
+use crate::model::secret::Secret;
+use crate::protocol::{Credential, Variable};
+
+mod source;
+
+pub use source::split_credential;
+
+/// Stored branches older than this are read again when somebody asks.
+const BRANCHES_FRESH_MS: i64 = 3 * 60_000;
+/// Longest display name, in characters.
+const MAX_NAME: usize = 200;
+/// Longest value of a variable, in bytes.
+const MAX_VALUE: usize = 64 << 10;
+
+/// An app to add.
+#[derive(Debug)]
+pub struct NewApp<'a> {
+    pub org: &'a OrgId,
+    pub name: &'a str,
+    pub platform: Platform,
+    /// May hold credentials; they are split off and sealed (APP-5).
+    pub repo_url: &'a str,
+}
+
+/// Adds an app. Does not ask the remote: a repository may come later.
+///
+/// # Errors
+/// `Invalid`, naming the parameter `name` or `repo`.
+pub async fn add(app: &App, tx: &mut Tx, new: &NewApp<'_>) -> Result<AppRow> {
+    let name = new.name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(Error::Invalid("name: must have 1 to 200 printable characters".into()));
+    }
+    let (repo_url, credential) = split_credential(new.repo_url);
+    Remote::parse(&repo_url).map_err(|refused| Error::Invalid(format!("repo: {refused}")))?;
+    let now = app.clock.now();
+    let row = AppRow {
+        id: AppId::generate(now),
+        org_id: new.org.clone(),
+        name: name.to_owned(),
+        platform: new.platform,
+        repo_url,
+        default_branch: None,
+        branches_read_at: None,
+        created_at: now,
+    };
+    let sealed = credential.map(|c| {
+        let pair = format!("{}\n{}", c.username.expose(), c.password.expose());
+        app.keys.seal(&credential_place(&row.id), &Secret::new(pair))
+    });
+    db::apps::insert(tx, &row, sealed.as_deref()).await?;
+    Ok(row)
+}
+
+fn credential_place(id: &AppId) -> String {
+    format!("apps/{id}/repo_credential")
+}
+
+fn variable_place(id: &AppId, name: &str) -> String {
+    format!("apps/{id}/variables/{name}")
+}
+
+/// The opened credential of the app's repository.
+pub async fn credential(app: &App, tx: &mut Tx, id: &AppId) -> Result<Option<Credential>> {
+    let Some(sealed) = db::apps::find_credential(tx, id).await? else { return Ok(None) };
+    let pair = app.keys.open_sealed(&credential_place(id), &sealed)?;
+    let (username, password) = pair
+        .expose()
+        .split_once('\n')
+        .ok_or_else(|| Error::bug("opening a repository credential", "no separator"))?;
+    Ok(Some(Credential { username: Secret::new(username), password: Secret::new(password) }))
+}
+
+/// Sets a variable of the app's later builds (SEC-2).
+///
+/// # Errors
+/// `Invalid` for a name that a shell cannot hold or that the server sets.
+pub async fn set_variable(app: &App, tx: &mut Tx, id: &AppId, variable: &Variable) -> Result<()> {
+    let Variable { name, value, secret } = variable;
+    let well_formed = !name.is_empty()
+        && name.len() <= 200
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !name.as_bytes()[0].is_ascii_digit();
+    if !well_formed {
+        return Err(Error::Invalid("name: letters, digits and _ only, not starting with a digit".into()));
+    }
+    if name.starts_with("BUDDYBUILD_") {
+        return Err(Error::Invalid("name: BUDDYBUILD_ variables are set by the server".into()));
+    }
+    if value.expose().len() > MAX_VALUE || value.expose().contains('\0') {
+        return Err(Error::Invalid("value: at most 64 KiB, without NUL".into()));
+    }
+    let value_sealed = app.keys.seal(&variable_place(id, name), value);
+    let stored = db::apps::StoredVariable { name: name.clone(), value_sealed, secret: *secret };
+    db::apps::upsert_variable(tx, id, &stored).await
+}
+
+/// The opened variables of an app, for the agent that runs its build.
+pub async fn variables(app: &App, tx: &mut Tx, id: &AppId) -> Result<Vec<Variable>> {
+    db::apps::list_variables(tx, id)
+        .await?
+        .into_iter()
+        .map(|stored| {
+            let value = app.keys.open_sealed(&variable_place(id, &stored.name), &stored.value_sealed)?;
+            Ok(Variable { name: stored.name, value, secret: stored.secret })
+        })
+        .collect()
+}
+
+/// Branches by name; asks the remote first when the stored answer is old, and
+/// answers from what is stored if the remote fails (api.md 4.2).
+pub async fn branches(app: &App, row: &AppRow, include_deleted: bool) -> Result<Vec<Branch>> {
+    let fresh = row.branches_read_at.is_some_and(|at| app.clock.now().since(at) < BRANCHES_FRESH_MS);
+    if !fresh {
+        match read_remote(app, row).await? {
+            Ok(refs) => store_refs(app, row, &refs).await?,
+            Err(error) => {
+                tracing::info!(app = %row.id, %error, "reading the remote's branches failed");
+                let mut tx = app.db.write().await?;
+                db::apps::set_branches_read_at(&mut tx, &row.id, app.clock.now()).await?;
+                tx.commit().await?;
+            }
+        }
+    }
+    let mut tx = app.db.read().await?;
+    let mut branches = db::apps::list_branches(&mut tx, &row.id).await?;
+    branches.retain(|branch| include_deleted || branch.deleted_at.is_none());
+    Ok(branches)
+}
+
+/// The branch that a build of `wanted` (or of the default branch) builds.
+/// Empty when the default is not known and the remote cannot be reached: the
+/// agent will find out, or fail with git's words in its log (api.md 4.5).
+///
+/// # Errors
+/// `NotFound` with `Branch not found`.
+pub async fn resolve_branch(app: &App, row: &AppRow, wanted: Option<&str>) -> Result<String> {
+    let missing = || Error::NotFound("Branch not found".into());
+    match wanted {
+        Some(name) => {
+            check_branch(name).map_err(|_| missing())?;
+            let mut tx = app.db.read().await?;
+            let known = db::apps::find_branch(&mut tx, &row.id, name).await?;
+            drop(tx);
+            if known.is_some_and(|branch| branch.deleted_at.is_none()) {
+                return Ok(name.to_owned());
+            }
+        }
+        None => {
+            if let Some(name) = &row.default_branch {
+                return Ok(name.clone());
+            }
+        }
+    }
+    let refs = match read_remote(app, row).await? {
+        Ok(refs) => refs,
+        Err(error) => {
+            tracing::info!(app = %row.id, %error, "the remote cannot be reached; queueing anyway");
+            return Ok(wanted.unwrap_or_default().to_owned());
+        }
+    };
+    store_refs(app, row, &refs).await?;
+    match wanted {
+        Some(name) if refs.branches.iter().any(|b| b == name) => Ok(name.to_owned()),
+        Some(_) => Err(missing()),
+        None => refs.default_branch.ok_or_else(missing),
+    }
+}
+
+async fn read_remote(app: &App, row: &AppRow) -> Result<Result<RemoteRefs, GitError>> {
+    let mut tx = app.db.read().await?;
+    let credential = credential(app, &mut tx, &row.id).await?;
+    // The connection goes back before git is asked: remotes can be slow.
+    drop(tx);
+    let remote = match Remote::parse(&row.repo_url) {
+        Ok(remote) => remote,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    Ok(refs::read(&remote, credential.as_ref()).await)
+}
+
+/// Records the remote's branches; those that vanished become deleted.
+async fn store_refs(app: &App, row: &AppRow, refs: &RemoteRefs) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let known = db::apps::list_branches(&mut tx, &row.id).await?;
+    let alive: std::collections::HashSet<&str> =
+        known.iter().filter(|b| b.deleted_at.is_none()).map(|b| b.name.as_str()).collect();
+    let offered: std::collections::HashSet<&str> = refs.branches.iter().map(String::as_str).collect();
+    for gone in alive.difference(&offered) {
+        db::apps::mark_branch_deleted(&mut tx, &row.id, gone, now).await?;
+    }
+    for new in offered.difference(&alive) {
+        db::apps::upsert_branch(&mut tx, &row.id, new).await?;
+    }
+    if let Some(default) = &refs.default_branch {
+        db::apps::set_default_branch(&mut tx, &row.id, default).await?;
+    }
+    db::apps::set_branches_read_at(&mut tx, &row.id, now).await?;
+    tx.commit().await
+}
