@@ -8,6 +8,7 @@ pub mod agent;
 pub mod app;
 pub mod apps;
 pub mod blobs;
+pub mod builds;
 pub mod db;
 pub mod error;
 pub mod git;

@@ -1,0 +1,40 @@
+//! Cancelling. The status changes before the answer; a running build's agent
+//! learns of it by its heartbeat and stops the processes (api.md 4.9).
+
+use crate::app::App;
+use crate::db::builds::End;
+use crate::db::wake::Topic;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::model::build::{Build, BuildEvent, BuildStatus};
+
+use super::{finish, logs};
+
+/// Cancels `build`; no effect on a finished one. With `as_success` it ends as
+/// `success`, and later phases do not run.
+pub async fn cancel(app: &App, tx: &mut Tx, build: &Build, as_success: bool) -> Result<()> {
+    let Some(status) = build.status.after(BuildEvent::CancelAsked { as_success }) else {
+        return Ok(());
+    };
+    let line = if as_success { "=== Build ended early as success ===" } else { "=== Build cancelled ===" };
+    let summary = finish::summarise(tx, build, status).await?;
+    let end = End {
+        status,
+        failure_kind: None,
+        failure_message: None,
+        at: app.clock.now(),
+        downloads: "[]",
+        tests: summary.tests,
+        coverage: summary.coverage,
+    };
+    if db::builds::end(tx, &build.id, build.status, build.attempt, &end).await? == 0 {
+        // Claimed or finished between the read and now; the caller reads again.
+        return Err(Error::Conflict("the build changed meanwhile".into()));
+    }
+    logs::write_line(app, tx, &build.id, line).await?;
+    if build.status == BuildStatus::Queued {
+        finish::let_go(app, tx, build, None).await?;
+    }
+    tx.wake_on_commit(Topic::Build(build.id.clone()));
+    Ok(())
+}

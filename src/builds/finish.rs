@@ -1,0 +1,133 @@
+//! The end of a build: one compare-and-set, with its summary and the jobs that
+//! follow from it in the same transaction.
+
+use crate::app::App;
+use crate::db::builds::End;
+use crate::db::wake::Topic;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::model::app::Platform;
+use crate::model::artifact::{ArtifactKind, Download};
+use crate::model::build::{Build, BuildEvent, BuildStatus};
+use crate::model::ids::JobId;
+use crate::model::report::mean_coverage;
+use crate::protocol::Finish;
+
+use super::{Holder, hold};
+
+/// Job that folds a finished log into one blob; its subject is the build id.
+pub const FOLD_LOG: &str = "fold_log";
+/// Longest failure message that is kept, in characters.
+const MAX_MESSAGE: usize = 1_000;
+
+/// The agent reports the end of its attempt. Answers the same when repeated.
+///
+/// # Errors
+/// `Conflict` when the agent no longer holds the build.
+pub async fn finish(app: &App, holder: Holder<'_>, report: &Finish) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    if is_repeated(&mut tx, holder).await? {
+        return Ok(());
+    }
+    let build = hold(&mut tx, holder).await?;
+    // A cancelled build is ended already; its agent only lets go of it.
+    if let Some(status) = build.status.after(BuildEvent::Ended(report.outcome)) {
+        let summary = summarise(&mut tx, &build, status).await?;
+        let message: Option<String> =
+            report.failure.as_ref().map(|f| f.message.chars().take(MAX_MESSAGE).collect());
+        let end = End {
+            status,
+            failure_kind: report.failure.as_ref().map(|f| f.kind.as_str()),
+            failure_message: message.as_deref(),
+            at: app.clock.now(),
+            downloads: &summary.downloads,
+            tests: summary.tests,
+            coverage: summary.coverage,
+        };
+        if db::builds::end(&mut tx, &build.id, build.status, build.attempt, &end).await? == 0 {
+            return Err(super::lost());
+        }
+    }
+    let_go(app, &mut tx, &build, Some(report.log_chunks)).await?;
+    tx.wake_on_commit(Topic::Build(build.id.clone()));
+    tx.commit().await
+}
+
+/// True if this attempt was finished by an earlier call of the same agent.
+async fn is_repeated(tx: &mut Tx, holder: Holder<'_>) -> Result<bool> {
+    let Some(build) = db::builds::find(tx, holder.build).await? else { return Ok(false) };
+    let Some(agent) = &build.agent_id else { return Ok(false) };
+    Ok(build.status.is_finished()
+        && build.lease_until.is_none()
+        && build.attempt == holder.attempt
+        && db::agents::belongs_to(tx, agent, holder.token).await?)
+}
+
+/// Nobody works on `build` any more: the lease ends, the log is closed and
+/// will be folded. `log_chunks` is what the agent says it wrote in its
+/// attempt; `None` if it cannot say.
+pub(super) async fn let_go(app: &App, tx: &mut Tx, build: &Build, log_chunks: Option<i64>) -> Result<()> {
+    db::builds::drop_lease(tx, &build.id, build.attempt).await?;
+    let head = db::logs::find_head(tx, &build.id)
+        .await?
+        .ok_or_else(|| Error::bug("closing a log", "the build has none"))?;
+    let never_ran = build.attempt == 0;
+    let complete = head.complete
+        && (never_ran || log_chunks.is_some_and(|written| head.next_seq >= written));
+    db::logs::close(tx, &build.id, complete).await?;
+    let now = app.clock.now();
+    db::jobs::insert(tx, &JobId::generate(now), FOLD_LOG, build.id.as_str(), now).await?;
+    tx.wake_on_commit(Topic::Jobs);
+    Ok(())
+}
+
+/// What a finished build shows of its results.
+#[derive(Debug)]
+pub(super) struct Summary {
+    pub tests: Option<(i64, i64)>,
+    pub coverage: Option<f64>,
+    /// JSON list of `Download`.
+    pub downloads: String,
+}
+
+pub(super) async fn summarise(tx: &mut Tx, build: &Build, status: BuildStatus) -> Result<Summary> {
+    let counted = db::results::count_tests(tx, &build.id).await?;
+    let figures = db::results::list_figures(tx, &build.id).await?;
+    let downloads = match status {
+        BuildStatus::Success => downloads(tx, build).await?,
+        _ => Vec::new(),
+    };
+    Ok(Summary {
+        tests: (counted.0 > 0).then_some(counted),
+        coverage: (!figures.is_empty()).then(|| mean_coverage(&figures)),
+        downloads: serde_json::to_string(&downloads)
+            .map_err(|cause| Error::internal("writing downloads", cause))?,
+    })
+}
+
+/// The files that a successful build offers (api.md 2.1 `links`): its app
+/// packages, or what a script put into the product folder if there are none.
+async fn downloads(tx: &mut Tx, build: &Build) -> Result<Vec<Download>> {
+    let Some(app) = db::apps::find(tx, &build.app_id).await? else { return Ok(Vec::new()) };
+    let package = match app.platform {
+        Platform::Ios => ".ipa",
+        Platform::Android => ".apk",
+    };
+    let offered = db::artifacts::list(tx, &build.id).await?.into_iter().filter(|a| a.kind != ArtifactKind::File);
+    let mut downloads: Vec<Download> = offered
+        .map(|artifact| {
+            let installable = artifact.name.to_lowercase().ends_with(package);
+            let stem = artifact.name.rsplit_once('.').map_or(artifact.name.as_str(), |(stem, _)| stem);
+            let name = match (installable, build.scheme.as_str()) {
+                (true, "") => stem.to_owned(),
+                (true, scheme) => scheme.to_owned(),
+                (false, _) => artifact.name.clone(),
+            };
+            Download { name, artifact_id: artifact.id, installable }
+        })
+        .collect();
+    if downloads.iter().any(|d| d.installable) {
+        downloads.retain(|d| d.installable);
+    }
+    Ok(downloads)
+}

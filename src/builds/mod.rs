@@ -1,0 +1,43 @@
+//! The life of builds, and the only writer of their status. Every move is a
+//! compare-and-set on (status, attempt). Touches `db`, `blobs`, `secrets`;
+//! never HTTP, never a notifier.
+
+pub mod artifacts;
+pub mod cancel;
+pub mod finish;
+pub mod fold;
+pub mod logs;
+pub mod queue;
+pub mod reap;
+pub mod results;
+pub mod trigger;
+
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::model::build::Build;
+use crate::model::ids::{BuildId, TokenId};
+
+/// Who reports on a build: the agent's token and the attempt it believes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    pub token: &'a TokenId,
+    pub build: &'a BuildId,
+    pub attempt: i64,
+}
+
+/// The answer to an agent that no longer holds the build.
+fn lost() -> Error {
+    Error::Conflict("this agent does not hold the build any more".into())
+}
+
+/// The build, if `holder` still holds it: same attempt, its own agent, and the
+/// lease neither expired-and-reaped nor given back. The status may be final
+/// already: a cancelled build is held until its agent has stopped it.
+async fn hold(tx: &mut Tx, holder: Holder<'_>) -> Result<Build> {
+    let build = db::builds::find(tx, holder.build).await?.ok_or_else(lost)?;
+    let (Some(agent), Some(_)) = (&build.agent_id, build.lease_until) else { return Err(lost()) };
+    if build.attempt != holder.attempt || !db::agents::belongs_to(tx, agent, holder.token).await? {
+        return Err(lost());
+    }
+    Ok(build)
+}

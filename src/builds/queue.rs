@@ -1,0 +1,152 @@
+//! Order, claim and lease. The build row is the queue; agents pull.
+
+use crate::app::App;
+use crate::apps;
+use crate::db::agents::Introduction;
+use crate::db::builds::Claim;
+use crate::db::wake::Topic;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::model::build::{Build, Phase};
+use crate::model::ids::{AgentId, TokenId};
+use crate::protocol::{Assignment, ClaimRequest, Heartbeat, HeartbeatReply, LEASE_MS, Limits, Source};
+
+use super::{Holder, hold, lost, reap};
+
+const MAX_NAME: usize = 200;
+const MAX_LABELS: usize = 64;
+
+/// One attempt to hand a build to an agent. `None` is no proof of an empty
+/// queue: look again after the next wake-up or poll interval.
+///
+/// # Errors
+/// `Invalid`, naming the member, for an introduction that is too large.
+pub async fn claim(app: &App, token: &TokenId, request: &ClaimRequest) -> Result<Option<Assignment>> {
+    check(request)?;
+    let mut tx = app.db.write().await?;
+    let now = app.clock.now();
+    let agent = introduce(&mut tx, token, request, app).await?;
+    let held = db::builds::find_claimed(&mut tx, &request.claim_id, &agent).await?;
+    let build = match held {
+        Some(build) => Some(build),
+        None => {
+            let lease_until = now.plus(LEASE_MS);
+            let claim = Claim { claim_id: &request.claim_id, agent: &agent, now, lease_until };
+            let build = db::builds::claim_oldest(&mut tx, &claim).await?;
+            if let Some(build) = &build {
+                db::logs::start_attempt(&mut tx, &build.id, build.attempt).await?;
+                tx.wake_on_commit(Topic::Build(build.id.clone()));
+            }
+            build
+        }
+    };
+    let Some(build) = build else {
+        tx.commit().await?;
+        return Ok(None);
+    };
+    let assignment = assign(app, &mut tx, &build).await?;
+    tx.commit().await?;
+    Ok(Some(assignment))
+}
+
+fn check(request: &ClaimRequest) -> Result<()> {
+    let name = &request.agent_name;
+    if name.is_empty() || name.len() > MAX_NAME {
+        return Err(Error::invalid_parameter("agent_name"));
+    }
+    if request.claim_id.is_empty() || request.claim_id.len() > MAX_NAME {
+        return Err(Error::invalid_parameter("claim_id"));
+    }
+    if request.version.len() > MAX_NAME {
+        return Err(Error::invalid_parameter("version"));
+    }
+    let labels = &request.labels;
+    if labels.len() > MAX_LABELS
+        || labels.iter().any(|l| l.key.len() > MAX_NAME || l.value.len() > MAX_NAME)
+    {
+        return Err(Error::invalid_parameter("labels"));
+    }
+    Ok(())
+}
+
+async fn introduce(tx: &mut Tx, token: &TokenId, request: &ClaimRequest, app: &App) -> Result<AgentId> {
+    let labels: Vec<_> =
+        request.labels.iter().map(|l| (l.key.clone(), l.value.clone())).collect();
+    let who = Introduction {
+        token,
+        name: &request.agent_name,
+        version: &request.version,
+        slots: i64::from(request.slots),
+        labels: &labels,
+    };
+    let now = app.clock.now();
+    db::agents::upsert(tx, &AgentId::generate(now), &who, now).await
+}
+
+/// Everything that the agent may know about `build`.
+async fn assign(app: &App, tx: &mut Tx, build: &Build) -> Result<Assignment> {
+    let row = db::apps::find(tx, &build.app_id)
+        .await?
+        .ok_or_else(|| Error::bug("assigning a build", "its app is deleted"))?;
+    Ok(Assignment {
+        build_id: build.id.clone(),
+        app_id: build.app_id.clone(),
+        app_name: row.name,
+        platform: row.platform,
+        number: build.number,
+        attempt: build.attempt,
+        source: Source {
+            repo_url: build.repo_url.clone(),
+            credential: apps::credential(app, tx, &build.app_id).await?,
+            branch: build.branch.clone(),
+            commit: build.wanted_commit.clone(),
+        },
+        scheme: build.scheme.clone(),
+        triggered_by: build.triggered_by,
+        env: apps::variables(app, tx, &build.app_id).await?,
+        limits: Limits {
+            max_duration_ms: app.settings.max_build_ms,
+            kill_grace_ms: app.settings.kill_grace_ms,
+        },
+    })
+}
+
+/// Renews the lease and records the phase; says whether to stop.
+///
+/// # Errors
+/// `Conflict` when the agent no longer holds the build.
+pub async fn renew(app: &App, holder: Holder<'_>, beat: &Heartbeat) -> Result<HeartbeatReply> {
+    let mut tx = app.db.write().await?;
+    let build = hold(&mut tx, holder).await?;
+    let until = app.clock.now().plus(LEASE_MS);
+    if db::builds::renew_lease(&mut tx, &build.id, build.attempt, until).await? == 0 {
+        return Err(lost());
+    }
+    let known = !matches!(beat.phase, Phase::Waiting | Phase::Done);
+    if known && db::builds::set_phase(&mut tx, &build.id, build.attempt, beat.phase).await? == 1 {
+        tx.wake_on_commit(Topic::Build(build.id.clone()));
+    }
+    tx.commit().await?;
+    Ok(HeartbeatReply { cancel: build.status.is_finished() })
+}
+
+/// Looks whether the build was cancelled, without renewing anything.
+///
+/// # Errors
+/// `Conflict` when the agent no longer holds the build.
+pub async fn is_cancelled(app: &App, holder: Holder<'_>) -> Result<bool> {
+    let mut tx = app.db.read().await?;
+    Ok(hold(&mut tx, holder).await?.status.is_finished())
+}
+
+/// An agent that shuts down gives the build back: it is queued again, or
+/// failed if this was its last attempt, as if the lease had run out.
+///
+/// # Errors
+/// `Conflict` when the agent no longer holds the build.
+pub async fn release(app: &App, holder: Holder<'_>) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    let build = hold(&mut tx, holder).await?;
+    reap::lose(app, &mut tx, &build, "the agent was shut down").await?;
+    tx.commit().await
+}
