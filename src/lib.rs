@@ -4,7 +4,9 @@
 //! `tests/it/house.rs` keeps the direction of their imports.
 
 pub mod agent;
+pub mod api;
 pub mod error;
 pub mod git;
+pub mod http;
 pub mod model;
 pub mod protocol;
