@@ -32,6 +32,8 @@ pub struct Settings {
     pub max_build_ms: u64,
     /// Between SIGTERM and SIGKILL.
     pub kill_grace_ms: u64,
+    /// A build whose agent is silent for this long is lost.
+    pub lease_ms: u64,
     /// Life of a signed download link.
     pub link_ttl_ms: i64,
 }

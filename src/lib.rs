@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod agent;
+pub mod agent_api;
+pub mod api;
 pub mod app;
 pub mod apps;
 pub mod blobs;
@@ -12,6 +14,8 @@ pub mod builds;
 pub mod db;
 pub mod error;
 pub mod git;
+pub mod http;
+pub mod jobs;
 pub mod model;
 pub mod protocol;
 pub mod secrets;

@@ -5,6 +5,7 @@
 //!
 //! | Call | Body | Answer |
 //! |---|---|---|
+//! | `POST /agent/v1/hello` | `Hello` | 204; first call of an agent process: what an earlier process of this name held is lost |
 //! | `POST /agent/v1/claim` | `ClaimRequest` | 200 `Assignment`, or 204 after `wait_ms` without work |
 //! | `POST /agent/v1/builds/{id}/heartbeat` | `Heartbeat` | 200 `HeartbeatReply`; long poll, renews the lease |
 //! | `POST /agent/v1/builds/{id}/commit` | `CommitReport` | 204 |
@@ -13,6 +14,7 @@
 //! | `POST /agent/v1/builds/{id}/coverage` | `CoverageBatch` | 204 |
 //! | `PUT /agent/v1/builds/{id}/artifacts/{upload_id}?attempt=&kind=&path=&bytes=&sha256=` | the file | 200 `UploadReply` |
 //! | `POST /agent/v1/builds/{id}/finish` | `Finish` | 204 |
+//! | `POST /agent/v1/builds/{id}/release` | `Release` | 204; the build is queued again as if the lease had run out |
 //!
 //! 409 means that this agent no longer holds the build: stop the run, discard
 //! it, report nothing more. 401 means that the token was revoked. 400 and 413
@@ -27,9 +29,9 @@ use crate::model::ids::{AppId, ArtifactId, BuildId};
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::{Secret, on_wire};
 
-/// A lease lives this long without a heartbeat.
-pub const LEASE_MS: i64 = 60_000;
-/// Agents renew the lease at least this often.
+/// A lease lives this long without a heartbeat, unless configured.
+pub const DEFAULT_LEASE_MS: u64 = 60_000;
+/// Longest wait in one heartbeat call. Agents renew three times per lease.
 pub const HEARTBEAT_MS: u64 = 20_000;
 /// Longest wait for work in one claim call.
 pub const CLAIM_WAIT_MS: u64 = 25_000;
@@ -47,6 +49,12 @@ pub const MAX_TESTS_PER_BUILD: usize = 200_000;
 pub const MAX_ARTIFACT_BYTES: u64 = 8 << 30;
 /// Artifacts of one build.
 pub const MAX_ARTIFACTS: usize = 1_000;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hello {
+    /// As in `ClaimRequest`.
+    pub agent_name: String,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClaimRequest {
@@ -132,6 +140,13 @@ pub struct Limits {
     pub max_duration_ms: u64,
     /// Between SIGTERM and SIGKILL.
     pub kill_grace_ms: u64,
+    /// The lease; renew it three times in this period.
+    #[serde(default = "default_lease_ms")]
+    pub lease_ms: u64,
+}
+
+fn default_lease_ms() -> u64 {
+    DEFAULT_LEASE_MS
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -199,6 +214,12 @@ pub struct Finish {
     pub failure: Option<Failure>,
     /// Number of log chunks of this attempt; fewer stored = incomplete log.
     pub log_chunks: i64,
+}
+
+/// An agent that shuts down gives a build back.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Release {
+    pub attempt: i64,
 }
 
 /// Why a run failed.

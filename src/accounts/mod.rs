@@ -49,7 +49,12 @@ pub async fn authorize_app(tx: &mut Tx, actor: &Actor, need: Access, id: &AppId)
 }
 
 /// The build, if `actor` may do `need` with its app; errors as `authorize_app`.
-pub async fn authorize_build(tx: &mut Tx, actor: &Actor, need: Access, id: &BuildId) -> Result<Build> {
+pub async fn authorize_build(
+    tx: &mut Tx,
+    actor: &Actor,
+    need: Access,
+    id: &BuildId,
+) -> Result<Build> {
     let SeenBuild { build, app_access, org_role } =
         db::builds::find_seen(tx, id, &actor.user_id).await?.ok_or_else(Error::not_found)?;
     check(strongest(actor, &AccessRow { app_access, org_role }), need)?;
@@ -78,11 +83,18 @@ pub async fn find_agent_token(tx: &mut Tx, token: &str) -> Result<Option<TokenId
 ///
 /// # Errors
 /// `Invalid` for an address without `@`, `Conflict` for one that is taken.
-pub async fn add_user(tx: &mut Tx, email: &str, name: Option<&str>, is_admin: bool, now: Millis) -> Result<(User, Secret)> {
+pub async fn add_user(
+    tx: &mut Tx,
+    email: &str,
+    name: Option<&str>,
+    is_admin: bool,
+    now: Millis,
+) -> Result<(User, Secret)> {
     let email = normalise_email(email)?;
     let short = email.split('@').next().unwrap_or_default();
     let name = name.unwrap_or(short).to_owned();
-    let user = User { id: UserId::generate(now), email: email.clone(), name, is_admin, created_at: now };
+    let user =
+        User { id: UserId::generate(now), email: email.clone(), name, is_admin, created_at: now };
     match rows::insert_user(tx, &user).await {
         Err(Error::Conflict(_)) => {
             return Err(Error::Conflict(format!("a user with the email {email} exists already")));
@@ -133,5 +145,9 @@ fn normalise_email(email: &str) -> Result<String> {
         && email.split_once('@').is_some_and(|(local, host)| {
             !local.is_empty() && !host.is_empty() && !host.contains('@')
         });
-    if well_formed { Ok(email) } else { Err(Error::Invalid(format!("\"{email}\" is not an email address"))) }
+    if well_formed {
+        Ok(email)
+    } else {
+        Err(Error::Invalid(format!("\"{email}\" is not an email address")))
+    }
 }

@@ -93,7 +93,9 @@ pub async fn set_variable(app: &App, tx: &mut Tx, id: &AppId, variable: &Variabl
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && !name.as_bytes()[0].is_ascii_digit();
     if !well_formed {
-        return Err(Error::Invalid("name: letters, digits and _ only, not starting with a digit".into()));
+        return Err(Error::Invalid(
+            "name: letters, digits and _ only, not starting with a digit".into(),
+        ));
     }
     if name.starts_with("BUDDYBUILD_") {
         return Err(Error::Invalid("name: BUDDYBUILD_ variables are set by the server".into()));
@@ -112,7 +114,8 @@ pub async fn variables(app: &App, tx: &mut Tx, id: &AppId) -> Result<Vec<Variabl
         .await?
         .into_iter()
         .map(|stored| {
-            let value = app.keys.open_sealed(&variable_place(id, &stored.name), &stored.value_sealed)?;
+            let value =
+                app.keys.open_sealed(&variable_place(id, &stored.name), &stored.value_sealed)?;
             Ok(Variable { name: stored.name, value, secret: stored.secret })
         })
         .collect()
@@ -121,7 +124,8 @@ pub async fn variables(app: &App, tx: &mut Tx, id: &AppId) -> Result<Vec<Variabl
 /// Branches by name; asks the remote first when the stored answer is old, and
 /// answers from what is stored if the remote fails (api.md 4.2).
 pub async fn branches(app: &App, row: &AppRow, include_deleted: bool) -> Result<Vec<Branch>> {
-    let fresh = row.branches_read_at.is_some_and(|at| app.clock.now().since(at) < BRANCHES_FRESH_MS);
+    let fresh =
+        row.branches_read_at.is_some_and(|at| app.clock.now().since(at) < BRANCHES_FRESH_MS);
     if !fresh {
         match read_remote(app, row).await? {
             Ok(refs) => store_refs(app, row, &refs).await?,
@@ -197,7 +201,8 @@ async fn store_refs(app: &App, row: &AppRow, refs: &RemoteRefs) -> Result<()> {
     let known = db::apps::list_branches(&mut tx, &row.id).await?;
     let alive: std::collections::HashSet<&str> =
         known.iter().filter(|b| b.deleted_at.is_none()).map(|b| b.name.as_str()).collect();
-    let offered: std::collections::HashSet<&str> = refs.branches.iter().map(String::as_str).collect();
+    let offered: std::collections::HashSet<&str> =
+        refs.branches.iter().map(String::as_str).collect();
     for gone in alive.difference(&offered) {
         db::apps::mark_branch_deleted(&mut tx, &row.id, gone, now).await?;
     }

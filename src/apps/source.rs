@@ -18,7 +18,8 @@ pub fn split_credential(url: &str) -> (String, Option<Credential>) {
     let (authority, path) = rest.split_at(end);
     let Some((user_info, host)) = authority.rsplit_once('@') else { return (url.to_owned(), None) };
     let (username, password) = user_info.split_once(':').unwrap_or((user_info, ""));
-    let decode = |text: &str| Secret::new(percent_decode_str(text).decode_utf8_lossy().into_owned());
+    let decode =
+        |text: &str| Secret::new(percent_decode_str(text).decode_utf8_lossy().into_owned());
     let credential = Credential { username: decode(username), password: decode(password) };
     (format!("{scheme}://{host}{path}"), Some(credential))
 }
@@ -40,7 +41,8 @@ mod tests {
         for (url, bare, pair) in cases {
             let (got, credential) = split_credential(url);
             assert_eq!(got, bare);
-            let credential = credential.map(|c| (c.username.expose().to_owned(), c.password.expose().to_owned()));
+            let credential = credential
+                .map(|c| (c.username.expose().to_owned(), c.password.expose().to_owned()));
             assert_eq!(credential.as_ref().map(|(u, p)| (u.as_str(), p.as_str())), pair, "{url}");
         }
     }

@@ -35,7 +35,12 @@ pub struct Upload<'a> {
 /// `Invalid` when path, size or digest are not as they should be, `Conflict`
 /// when the agent no longer holds the build or the id was used for another
 /// file.
-pub async fn store<S, E>(app: &App, holder: Holder<'_>, upload: &Upload<'_>, body: S) -> Result<ArtifactId>
+pub async fn store<S, E>(
+    app: &App,
+    holder: Holder<'_>,
+    upload: &Upload<'_>,
+    body: S,
+) -> Result<ArtifactId>
 where
     S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
     E: std::fmt::Display,

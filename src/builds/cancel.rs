@@ -16,7 +16,8 @@ pub async fn cancel(app: &App, tx: &mut Tx, build: &Build, as_success: bool) -> 
     let Some(status) = build.status.after(BuildEvent::CancelAsked { as_success }) else {
         return Ok(());
     };
-    let line = if as_success { "=== Build ended early as success ===" } else { "=== Build cancelled ===" };
+    let line =
+        if as_success { "=== Build ended early as success ===" } else { "=== Build cancelled ===" };
     let summary = finish::summarise(tx, build, status).await?;
     let end = End {
         status,

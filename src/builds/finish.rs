@@ -66,14 +66,19 @@ async fn is_repeated(tx: &mut Tx, holder: Holder<'_>) -> Result<bool> {
 /// Nobody works on `build` any more: the lease ends, the log is closed and
 /// will be folded. `log_chunks` is what the agent says it wrote in its
 /// attempt; `None` if it cannot say.
-pub(super) async fn let_go(app: &App, tx: &mut Tx, build: &Build, log_chunks: Option<i64>) -> Result<()> {
+pub(super) async fn let_go(
+    app: &App,
+    tx: &mut Tx,
+    build: &Build,
+    log_chunks: Option<i64>,
+) -> Result<()> {
     db::builds::drop_lease(tx, &build.id, build.attempt).await?;
     let head = db::logs::find_head(tx, &build.id)
         .await?
         .ok_or_else(|| Error::bug("closing a log", "the build has none"))?;
     let never_ran = build.attempt == 0;
-    let complete = head.complete
-        && (never_ran || log_chunks.is_some_and(|written| head.next_seq >= written));
+    let complete =
+        head.complete && (never_ran || log_chunks.is_some_and(|written| head.next_seq >= written));
     db::logs::close(tx, &build.id, complete).await?;
     let now = app.clock.now();
     db::jobs::insert(tx, &JobId::generate(now), FOLD_LOG, build.id.as_str(), now).await?;
@@ -113,11 +118,15 @@ async fn downloads(tx: &mut Tx, build: &Build) -> Result<Vec<Download>> {
         Platform::Ios => ".ipa",
         Platform::Android => ".apk",
     };
-    let offered = db::artifacts::list(tx, &build.id).await?.into_iter().filter(|a| a.kind != ArtifactKind::File);
+    let offered = db::artifacts::list(tx, &build.id)
+        .await?
+        .into_iter()
+        .filter(|a| a.kind != ArtifactKind::File);
     let mut downloads: Vec<Download> = offered
         .map(|artifact| {
             let installable = artifact.name.to_lowercase().ends_with(package);
-            let stem = artifact.name.rsplit_once('.').map_or(artifact.name.as_str(), |(stem, _)| stem);
+            let stem =
+                artifact.name.rsplit_once('.').map_or(artifact.name.as_str(), |(stem, _)| stem);
             let name = match (installable, build.scheme.as_str()) {
                 (true, "") => stem.to_owned(),
                 (true, scheme) => scheme.to_owned(),

@@ -31,7 +31,12 @@ const MAX_STEPS: usize = 1_000;
 /// # Errors
 /// `Invalid` when the body is not what `protocol` says, `Conflict` when the
 /// agent no longer holds the build or a chunk before this one is missing.
-pub async fn append(app: &App, holder: Holder<'_>, seq: i64, body: bytes::Bytes) -> Result<LogReply> {
+pub async fn append(
+    app: &App,
+    holder: Holder<'_>,
+    seq: i64,
+    body: bytes::Bytes,
+) -> Result<LogReply> {
     let mut tx = app.db.read().await?;
     let head = held_head(&mut tx, holder).await?;
     drop(tx);
@@ -91,7 +96,8 @@ fn check_chunk(body: &[u8]) -> Result<Checked> {
     if steps > MAX_STEPS || meta.runs.iter().any(|run| usize::from(run.step) >= steps) {
         return Err(wrong("unknown step"));
     }
-    let json = serde_json::to_string(&meta).map_err(|cause| Error::internal("writing chunk meta", cause))?;
+    let json = serde_json::to_string(&meta)
+        .map_err(|cause| Error::internal("writing chunk meta", cause))?;
     Ok((text.len() as i64, lines as i64, json, frame.to_vec()))
 }
 
@@ -117,19 +123,20 @@ pub(super) async fn write_line(app: &App, tx: &mut Tx, id: &BuildId, line: &str)
         bytes: text.len() as u64,
         lines: 1,
         steps: vec![SERVER_STEP.into()],
-        runs: vec![Run { lines: 1, partial: false, at: app.clock.now().0, stream: Stream::System, step: 0 }],
+        runs: vec![Run {
+            lines: 1,
+            partial: false,
+            at: app.clock.now().0,
+            stream: Stream::System,
+            step: 0,
+        }],
     };
     let data = zstd::bulk::compress(text.as_bytes(), 1)
         .map_err(|cause| Error::internal("compressing a log line", cause))?;
-    let meta = serde_json::to_string(&meta).map_err(|cause| Error::internal("writing chunk meta", cause))?;
-    let chunk = NewChunk {
-        attempt: head.attempt,
-        seq: -1,
-        bytes: text.len() as i64,
-        lines: 1,
-        meta,
-        data,
-    };
+    let meta = serde_json::to_string(&meta)
+        .map_err(|cause| Error::internal("writing chunk meta", cause))?;
+    let chunk =
+        NewChunk { attempt: head.attempt, seq: -1, bytes: text.len() as i64, lines: 1, meta, data };
     db::logs::append(tx, &head, chunk).await
 }
 
@@ -151,7 +158,9 @@ pub struct Piece {
 pub async fn read_piece(app: &App, id: &BuildId, from: u64) -> Result<Option<Piece>> {
     let mut tx = app.db.read().await?;
     let from = i64::try_from(from).unwrap_or(i64::MAX);
-    let Some(head) = db::logs::list_chunks(&mut tx, id, from, 1).await?.pop() else { return Ok(None) };
+    let Some(head) = db::logs::list_chunks(&mut tx, id, from, 1).await?.pop() else {
+        return Ok(None);
+    };
     let frame = match db::logs::find_data(&mut tx, id, head.ordinal).await? {
         Some(data) => data,
         None => {
@@ -160,7 +169,8 @@ pub async fn read_piece(app: &App, id: &BuildId, from: u64) -> Result<Option<Pie
             let log = db::logs::find_head(&mut tx, id).await?;
             drop(tx);
             let place = chunk.and_then(|c| c.blob_offset).zip(log.and_then(|l| l.blob_key));
-            let (offset, key) = place.ok_or_else(|| Error::bug("reading a log", "a chunk is nowhere"))?;
+            let (offset, key) =
+                place.ok_or_else(|| Error::bug("reading a log", "a chunk is nowhere"))?;
             let range = offset as u64..(offset + head.blob_bytes) as u64;
             let parts: Vec<bytes::Bytes> = app.blobs.read(&key, range).await?.try_collect().await?;
             parts.concat()

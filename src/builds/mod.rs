@@ -10,6 +10,7 @@ pub mod logs;
 pub mod queue;
 pub mod reap;
 pub mod results;
+pub mod source;
 pub mod trigger;
 
 use crate::db::{self, Tx};

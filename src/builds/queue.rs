@@ -9,19 +9,37 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::{Build, Phase};
 use crate::model::ids::{AgentId, TokenId};
-use crate::protocol::{Assignment, ClaimRequest, Heartbeat, HeartbeatReply, LEASE_MS, Limits, Source};
+use crate::protocol::{Assignment, ClaimRequest, Heartbeat, HeartbeatReply, Hello, Limits, Source};
 
 use super::{Holder, hold, lost, reap};
 
 const MAX_NAME: usize = 200;
 const MAX_LABELS: usize = 64;
 
+fn lease_ms(app: &App) -> i64 {
+    i64::try_from(app.settings.lease_ms).unwrap_or(i64::MAX)
+}
+
+/// A fresh agent process introduces itself: whatever an earlier process of the
+/// same name held was lost with it, and need not wait for its lease.
+pub async fn hello(app: &App, token: &TokenId, hello: &Hello) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    for build in db::builds::list_held(&mut tx, token, &hello.agent_name).await? {
+        reap::lose(app, &mut tx, &build, "the agent was restarted").await?;
+    }
+    tx.commit().await
+}
+
 /// One attempt to hand a build to an agent. `None` is no proof of an empty
 /// queue: look again after the next wake-up or poll interval.
 ///
 /// # Errors
 /// `Invalid`, naming the member, for an introduction that is too large.
-pub async fn claim(app: &App, token: &TokenId, request: &ClaimRequest) -> Result<Option<Assignment>> {
+pub async fn claim(
+    app: &App,
+    token: &TokenId,
+    request: &ClaimRequest,
+) -> Result<Option<Assignment>> {
     check(request)?;
     let mut tx = app.db.write().await?;
     let now = app.clock.now();
@@ -30,7 +48,7 @@ pub async fn claim(app: &App, token: &TokenId, request: &ClaimRequest) -> Result
     let build = match held {
         Some(build) => Some(build),
         None => {
-            let lease_until = now.plus(LEASE_MS);
+            let lease_until = now.plus(lease_ms(app));
             let claim = Claim { claim_id: &request.claim_id, agent: &agent, now, lease_until };
             let build = db::builds::claim_oldest(&mut tx, &claim).await?;
             if let Some(build) = &build {
@@ -69,9 +87,13 @@ fn check(request: &ClaimRequest) -> Result<()> {
     Ok(())
 }
 
-async fn introduce(tx: &mut Tx, token: &TokenId, request: &ClaimRequest, app: &App) -> Result<AgentId> {
-    let labels: Vec<_> =
-        request.labels.iter().map(|l| (l.key.clone(), l.value.clone())).collect();
+async fn introduce(
+    tx: &mut Tx,
+    token: &TokenId,
+    request: &ClaimRequest,
+    app: &App,
+) -> Result<AgentId> {
+    let labels: Vec<_> = request.labels.iter().map(|l| (l.key.clone(), l.value.clone())).collect();
     let who = Introduction {
         token,
         name: &request.agent_name,
@@ -107,6 +129,7 @@ async fn assign(app: &App, tx: &mut Tx, build: &Build) -> Result<Assignment> {
         limits: Limits {
             max_duration_ms: app.settings.max_build_ms,
             kill_grace_ms: app.settings.kill_grace_ms,
+            lease_ms: app.settings.lease_ms,
         },
     })
 }
@@ -118,7 +141,7 @@ async fn assign(app: &App, tx: &mut Tx, build: &Build) -> Result<Assignment> {
 pub async fn renew(app: &App, holder: Holder<'_>, beat: &Heartbeat) -> Result<HeartbeatReply> {
     let mut tx = app.db.write().await?;
     let build = hold(&mut tx, holder).await?;
-    let until = app.clock.now().plus(LEASE_MS);
+    let until = app.clock.now().plus(lease_ms(app));
     if db::builds::renew_lease(&mut tx, &build.id, build.attempt, until).await? == 0 {
         return Err(lost());
     }

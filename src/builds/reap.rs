@@ -7,7 +7,6 @@ use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::Result;
 use crate::model::build::{Build, BuildEvent, BuildStatus, FailureKind};
-use crate::protocol::LEASE_MS;
 
 use super::{finish, logs};
 
@@ -26,7 +25,8 @@ pub async fn reap(app: &App) -> Result<usize> {
         // Read again: the agent may have renewed meanwhile.
         let Some(build) = db::builds::find(&mut tx, &build.id).await? else { continue };
         if build.lease_until.is_some_and(|until| until < app.clock.now()) {
-            let reason = format!("the agent did not answer for {} seconds", LEASE_MS / 1000);
+            let reason =
+                format!("the agent did not answer for {} seconds", app.settings.lease_ms / 1000);
             lose(app, &mut tx, &build, &reason).await?;
             tx.commit().await?;
         }
@@ -40,7 +40,8 @@ pub(super) async fn lose(app: &App, tx: &mut Tx, build: &Build, reason: &str) ->
     let next = build.status.after(BuildEvent::LeaseLost { attempt: build.attempt });
     match next {
         Some(BuildStatus::Queued) => {
-            logs::write_line(app, tx, &build.id, &format!("=== Build queued again: {reason} ===")).await?;
+            logs::write_line(app, tx, &build.id, &format!("=== Build queued again: {reason} ==="))
+                .await?;
             db::builds::requeue(tx, &build.id, build.attempt).await?;
             db::results::clear(tx, &build.id).await?;
             db::artifacts::clear(tx, &build.id).await?;
@@ -48,7 +49,8 @@ pub(super) async fn lose(app: &App, tx: &mut Tx, build: &Build, reason: &str) ->
         }
         Some(status) => {
             let message = format!("{reason}, twice");
-            logs::write_line(app, tx, &build.id, &format!("=== Build failed: {message} ===")).await?;
+            logs::write_line(app, tx, &build.id, &format!("=== Build failed: {message} ==="))
+                .await?;
             let end = End {
                 status,
                 failure_kind: Some(FailureKind::AgentLost.as_str()),

@@ -77,7 +77,8 @@ pub async fn add_coverage(app: &App, holder: Holder<'_>, batch: &CoverageBatch) 
         return Err(Error::invalid_parameter("target"));
     }
     let TargetCoverage { name, coverage, files } = &batch.target;
-    let files = serde_json::to_string(files).map_err(|cause| Error::internal("writing coverage", cause))?;
+    let files =
+        serde_json::to_string(files).map_err(|cause| Error::internal("writing coverage", cause))?;
     // JSON escapes NUL, so `files` needs no cutting for PostgreSQL.
     let stored = StoredTarget { name: cut(name, MAX_NAME), coverage: *coverage, files };
     let mut tx = app.db.write().await?;

@@ -99,7 +99,13 @@ pub async fn find_access(tx: &mut Tx, app: &AppId, user: &UserId) -> Result<Acce
     .unwrap_or_default())
 }
 
-pub async fn insert_token(tx: &mut Tx, id: &TokenId, user: &UserId, hash: &str, now: Millis) -> Result<()> {
+pub async fn insert_token(
+    tx: &mut Tx,
+    id: &TokenId,
+    user: &UserId,
+    hash: &str,
+    now: Millis,
+) -> Result<()> {
     sql("INSERT INTO tokens (id, user_id, hash, created_at) VALUES ($1, $2, $3, $4)")
         .bind(id)
         .bind(user)

@@ -5,7 +5,13 @@ use crate::error::Result;
 use crate::model::ids::{AgentId, TokenId};
 use crate::model::time::Millis;
 
-pub async fn insert_token(tx: &mut Tx, id: &TokenId, name: &str, hash: &str, now: Millis) -> Result<()> {
+pub async fn insert_token(
+    tx: &mut Tx,
+    id: &TokenId,
+    name: &str,
+    hash: &str,
+    now: Millis,
+) -> Result<()> {
     sql("INSERT INTO agent_tokens (id, name, hash, created_at) VALUES ($1, $2, $3, $4)")
         .bind(id)
         .bind(name)
@@ -45,22 +51,26 @@ pub struct Introduction<'a> {
 }
 
 /// Inserts or refreshes the agent that `who` names; its id.
-pub async fn upsert(tx: &mut Tx, fresh: &AgentId, who: &Introduction<'_>, now: Millis) -> Result<AgentId> {
-    let (id,): (AgentId,) = sql(
-        "INSERT INTO agents (id, token_id, name, version, slots, first_seen_at, seen_at)
+pub async fn upsert(
+    tx: &mut Tx,
+    fresh: &AgentId,
+    who: &Introduction<'_>,
+    now: Millis,
+) -> Result<AgentId> {
+    let (id,): (AgentId,) =
+        sql("INSERT INTO agents (id, token_id, name, version, slots, first_seen_at, seen_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6)
          ON CONFLICT (token_id, name) DO UPDATE
          SET version = excluded.version, slots = excluded.slots, seen_at = excluded.seen_at
-         RETURNING id",
-    )
-    .bind(fresh)
-    .bind(who.token)
-    .bind(who.name)
-    .bind(who.version)
-    .bind(who.slots)
-    .bind(now)
-    .one(tx)
-    .await?;
+         RETURNING id")
+        .bind(fresh)
+        .bind(who.token)
+        .bind(who.name)
+        .bind(who.version)
+        .bind(who.slots)
+        .bind(now)
+        .one(tx)
+        .await?;
     sql("DELETE FROM agent_labels WHERE agent_id = $1").bind(&id).exec(tx).await?;
     for (label, value) in who.labels {
         sql("INSERT INTO agent_labels (agent_id, label, value) VALUES ($1, $2, $3)

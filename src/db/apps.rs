@@ -63,13 +63,12 @@ pub async fn find_credential(tx: &mut Tx, id: &AppId) -> Result<Option<String>> 
 
 /// The next build number of the app, taken for good.
 pub async fn take_build_number(tx: &mut Tx, id: &AppId) -> Result<i64> {
-    let (number,): (i64,) = sql(
-        "UPDATE apps SET next_build_number = next_build_number + 1 WHERE id = $1
-         RETURNING next_build_number - 1",
-    )
-    .bind(id)
-    .one(tx)
-    .await?;
+    let (number,): (i64,) =
+        sql("UPDATE apps SET next_build_number = next_build_number + 1 WHERE id = $1
+         RETURNING next_build_number - 1")
+        .bind(id)
+        .one(tx)
+        .await?;
     Ok(number)
 }
 

@@ -26,7 +26,11 @@ pub async fn insert(tx: &mut Tx, upload_id: &str, artifact: &Artifact) -> Result
     Ok(changed == 1)
 }
 
-pub async fn find_upload(tx: &mut Tx, build: &BuildId, upload_id: &str) -> Result<Option<Artifact>> {
+pub async fn find_upload(
+    tx: &mut Tx,
+    build: &BuildId,
+    upload_id: &str,
+) -> Result<Option<Artifact>> {
     sql("SELECT id, build_id, kind, name, path, bytes, sha256, blob_key, created_at
          FROM artifacts WHERE build_id = $1 AND upload_id = $2")
     .bind(build)
@@ -53,10 +57,8 @@ pub async fn list(tx: &mut Tx, build: &BuildId) -> Result<Vec<Artifact>> {
 }
 
 pub async fn count(tx: &mut Tx, build: &BuildId) -> Result<i64> {
-    let (count,): (i64,) = sql("SELECT COUNT(*) FROM artifacts WHERE build_id = $1")
-        .bind(build)
-        .one(tx)
-        .await?;
+    let (count,): (i64,) =
+        sql("SELECT COUNT(*) FROM artifacts WHERE build_id = $1").bind(build).one(tx).await?;
     Ok(count)
 }
 

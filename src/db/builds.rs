@@ -4,7 +4,7 @@
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::build::{Build, BuildStatus, Phase};
-use crate::model::ids::{AgentId, AppId, BuildId, UserId};
+use crate::model::ids::{AgentId, AppId, BuildId, TokenId, UserId};
 use crate::model::time::Millis;
 
 /// The columns of `model::build::Build`.
@@ -153,7 +153,9 @@ pub struct Claim<'a> {
 /// Is anything queued? A cheap look before a write transaction is opened.
 pub async fn has_queued(tx: &mut Tx) -> Result<bool> {
     let (found,): (bool,) =
-        sql("SELECT EXISTS (SELECT 1 FROM builds WHERE status = 'queued') AS found").one(tx).await?;
+        sql("SELECT EXISTS (SELECT 1 FROM builds WHERE status = 'queued') AS found")
+            .one(tx)
+            .await?;
     Ok(found)
 }
 
@@ -236,7 +238,12 @@ pub struct Commit<'a> {
     pub message: &'a str,
 }
 
-pub async fn set_commit(tx: &mut Tx, id: &BuildId, attempt: i64, commit: &Commit<'_>) -> Result<u64> {
+pub async fn set_commit(
+    tx: &mut Tx,
+    id: &BuildId,
+    attempt: i64,
+    commit: &Commit<'_>,
+) -> Result<u64> {
     sql("UPDATE builds SET branch = $3, commit_sha = $4, commit_author = $5, commit_message = $6
          WHERE id = $1 AND attempt = $2")
     .bind(id)
@@ -321,6 +328,21 @@ pub async fn list_expired(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Bu
     ))
     .bind(now)
     .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// Builds that the agent `name` of this token holds.
+pub async fn list_held(tx: &mut Tx, token: &TokenId, name: &str) -> Result<Vec<Build>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        " FROM builds b JOIN agents a ON a.id = b.agent_id
+         WHERE b.lease_until IS NOT NULL AND a.token_id = $1 AND a.name = $2
+         ORDER BY b.created_at, b.id"
+    ))
+    .bind(token)
+    .bind(name)
     .all(tx)
     .await
 }

@@ -18,7 +18,13 @@ pub struct Job {
 }
 
 /// Adds a job unless the same one is waiting.
-pub async fn insert(tx: &mut Tx, id: &JobId, kind: &str, subject: &str, run_at: Millis) -> Result<()> {
+pub async fn insert(
+    tx: &mut Tx,
+    id: &JobId,
+    kind: &str,
+    subject: &str,
+    run_at: Millis,
+) -> Result<()> {
     sql("INSERT INTO jobs (id, kind, subject, run_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (kind, subject) DO NOTHING")
     .bind(id)

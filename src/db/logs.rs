@@ -123,7 +123,12 @@ pub async fn close(tx: &mut Tx, id: &BuildId, complete: bool) -> Result<u64> {
 }
 
 /// Chunks that hold bytes at or after `from_byte`, in order.
-pub async fn list_chunks(tx: &mut Tx, id: &BuildId, from_byte: i64, limit: i64) -> Result<Vec<ChunkHead>> {
+pub async fn list_chunks(
+    tx: &mut Tx,
+    id: &BuildId,
+    from_byte: i64,
+    limit: i64,
+) -> Result<Vec<ChunkHead>> {
     sql("SELECT ordinal, attempt, seq, first_byte, first_line, bytes, lines, meta, blob_offset,
            blob_bytes
          FROM log_chunks WHERE build_id = $1 AND first_byte + bytes > $2

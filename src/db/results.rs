@@ -29,7 +29,11 @@ pub async fn insert_test(tx: &mut Tx, id: &BuildId, ordinal: i64, test: &TestRes
 }
 
 /// Tests in execution order; only failed or only passed ones on request.
-pub async fn list_tests(tx: &mut Tx, id: &BuildId, passed: Option<bool>) -> Result<Vec<TestResult>> {
+pub async fn list_tests(
+    tx: &mut Tx,
+    id: &BuildId,
+    passed: Option<bool>,
+) -> Result<Vec<TestResult>> {
     sql("SELECT run, target, suite, name, passed, duration_ms, message, file, line
          FROM test_results WHERE build_id = $1 AND (passed = $2 OR passed = $3)
          ORDER BY ordinal")
@@ -57,7 +61,12 @@ pub struct StoredTarget {
 }
 
 /// Stores the target at `ordinal`; a repeated call changes nothing.
-pub async fn insert_target(tx: &mut Tx, id: &BuildId, ordinal: i64, target: &StoredTarget) -> Result<()> {
+pub async fn insert_target(
+    tx: &mut Tx,
+    id: &BuildId,
+    ordinal: i64,
+    target: &StoredTarget,
+) -> Result<()> {
     sql("INSERT INTO coverage_targets (build_id, ordinal, name, coverage, files)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (build_id, ordinal) DO NOTHING")

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPoolOptions, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::db::value::{Value, postgres_arguments, sqlite_arguments};
@@ -157,7 +159,10 @@ impl Tx {
     pub async fn commit(mut self) -> Result<()> {
         if matches!(self.inner, Inner::PostgresWrite(_)) {
             for topic in std::mem::take(&mut self.topics) {
-                sql("SELECT pg_notify('shipmate', $1)").bind(topic.to_string()).exec(&mut self).await?;
+                sql("SELECT pg_notify('shipmate', $1)")
+                    .bind(topic.to_string())
+                    .exec(&mut self)
+                    .await?;
                 self.topics.push(topic);
             }
         }
@@ -209,12 +214,14 @@ macro_rules! on_connection {
             Inner::SqliteWrite(c) => {
                 $query($self.text, sqlite_arguments($self.values)?).$method(&mut **c).await?.into()
             }
-            Inner::PostgresRead(c) => {
-                $query($self.text, postgres_arguments($self.values)?).$method(&mut **c).await?.into()
-            }
-            Inner::PostgresWrite(c) => {
-                $query($self.text, postgres_arguments($self.values)?).$method(&mut **c).await?.into()
-            }
+            Inner::PostgresRead(c) => $query($self.text, postgres_arguments($self.values)?)
+                .$method(&mut **c)
+                .await?
+                .into(),
+            Inner::PostgresWrite(c) => $query($self.text, postgres_arguments($self.values)?)
+                .$method(&mut **c)
+                .await?
+                .into(),
         }
     };
 }
@@ -283,5 +290,6 @@ impl From<sqlx::Error> for Error {
 }
 
 fn is_sqlite_busy(code: Option<&str>) -> bool {
-    code.and_then(|c| c.parse::<u32>().ok()).is_some_and(|c| c < 10_000 && matches!(c & 0xff, 5 | 6))
+    code.and_then(|c| c.parse::<u32>().ok())
+        .is_some_and(|c| c < 10_000 && matches!(c & 0xff, 5 | 6))
 }

@@ -28,7 +28,10 @@ pub struct RemoteRefs {
 ///
 /// # Errors
 /// `GitError` with git's own words; `TimedOut` after eight seconds.
-pub async fn read(remote: &Remote, credential: Option<&Credential>) -> Result<RemoteRefs, GitError> {
+pub async fn read(
+    remote: &Remote,
+    credential: Option<&Credential>,
+) -> Result<RemoteRefs, GitError> {
     let git = Git {
         home: PathBuf::from("/nonexistent"),
         protocols: remote.allowed_protocols(),
@@ -58,7 +61,9 @@ fn parse(text: &str) -> RemoteRefs {
             Some((left, "HEAD")) => {
                 head = left.strip_prefix("ref: refs/heads/").map(str::to_owned).or(head);
             }
-            Some((_, name)) => refs.branches.extend(name.strip_prefix("refs/heads/").map(str::to_owned)),
+            Some((_, name)) => {
+                refs.branches.extend(name.strip_prefix("refs/heads/").map(str::to_owned))
+            }
             None => {}
         }
     }
@@ -72,7 +77,9 @@ mod tests {
 
     #[test]
     fn branches_and_default_are_read() {
-        let refs = parse("ref: refs/heads/main\tHEAD\n1f\tHEAD\n1f\trefs/heads/feature/a\n1f\trefs/heads/main\n");
+        let refs = parse(
+            "ref: refs/heads/main\tHEAD\n1f\tHEAD\n1f\trefs/heads/feature/a\n1f\trefs/heads/main\n",
+        );
         assert_eq!(refs.default_branch.as_deref(), Some("main"));
         assert_eq!(refs.branches, ["feature/a", "main"]);
     }

@@ -160,6 +160,5 @@ pub fn check_commit(sha: &str) -> Result<(), Refused> {
     if complete { Ok(()) } else { Err(Refused::Commit) }
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,92 @@
+//! The long polls: waiting for work, and waiting for a cancel while the lease
+//! is renewed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::builds::{Holder, queue};
+use crate::db;
+use crate::db::wake::Topic;
+use crate::http::error::Fault;
+use crate::http::extract::PathId;
+use crate::http::reply;
+use crate::model::ids::BuildId;
+use crate::protocol::{
+    CLAIM_WAIT_MS, ClaimRequest, HEARTBEAT_MS, Heartbeat, HeartbeatReply, Hello, Release,
+};
+
+use super::{Agent, Message};
+
+/// How often a waiting call looks for itself; wake-ups make it faster.
+const POLL: Duration = Duration::from_secs(1);
+
+pub async fn hello(
+    State(app): State<Arc<App>>,
+    Agent(token): Agent,
+    Message(hello): Message<Hello>,
+) -> Result<Response, Fault> {
+    queue::hello(&app, &token, &hello).await?;
+    Ok(reply::no_content())
+}
+
+pub async fn claim(
+    State(app): State<Arc<App>>,
+    Agent(token): Agent,
+    Message(request): Message<ClaimRequest>,
+) -> Result<Response, Fault> {
+    let end = Instant::now() + Duration::from_millis(request.wait_ms.min(CLAIM_WAIT_MS));
+    let mut bell = app.db.wake().on(&Topic::Queue);
+    // The first look also answers a repeated claim and records the agent.
+    loop {
+        if let Some(assignment) = queue::claim(&app, &token, &request).await? {
+            return Ok(reply::ok(&assignment)?);
+        }
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(reply::no_content());
+            }
+            bell.wait(POLL.min(left)).await;
+            let mut tx = app.db.read().await?;
+            if db::builds::has_queued(&mut tx).await? {
+                break;
+            }
+        }
+    }
+}
+
+pub async fn heartbeat(
+    State(app): State<Arc<App>>,
+    Agent(token): Agent,
+    PathId(build): PathId<BuildId>,
+    Message(beat): Message<Heartbeat>,
+) -> Result<Response, Fault> {
+    let holder = Holder { token: &token, build: &build, attempt: beat.attempt };
+    let end = Instant::now() + Duration::from_millis(beat.wait_ms.min(HEARTBEAT_MS));
+    let mut bell = app.db.wake().on(&Topic::Build(build.clone()));
+    let mut answer = queue::renew(&app, holder, &beat).await?;
+    while !answer.cancel {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        bell.wait(POLL.min(left)).await;
+        answer = HeartbeatReply { cancel: queue::is_cancelled(&app, holder).await? };
+    }
+    Ok(reply::ok(&answer)?)
+}
+
+pub async fn release(
+    State(app): State<Arc<App>>,
+    Agent(token): Agent,
+    PathId(build): PathId<BuildId>,
+    Message(Release { attempt }): Message<Release>,
+) -> Result<Response, Fault> {
+    queue::release(&app, Holder { token: &token, build: &build, attempt }).await?;
+    Ok(reply::no_content())
+}

@@ -1,0 +1,3 @@
+//! The door for API clients, one room per version.
+
+pub mod v1;

@@ -1,0 +1,44 @@
+//! What the clone resolved to: branch and commit of a running build.
+
+use crate::app::App;
+use crate::db;
+use crate::db::builds::Commit;
+use crate::db::wake::Topic;
+use crate::error::{Error, Result};
+use crate::protocol::CommitReport;
+
+use super::{Holder, hold};
+
+/// Longest commit message that is kept, in bytes.
+const MAX_MESSAGE: usize = 64 << 10;
+/// Longest author or branch name, in bytes.
+const MAX_NAME: usize = 1_000;
+
+/// Records the commit, and the branch where the default was asked for.
+///
+/// # Errors
+/// `Invalid` for a malformed report, `Conflict` when the agent no longer holds
+/// the build.
+pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Result<()> {
+    let CommitReport { attempt: _, branch, sha, author, message } = report;
+    let is_sha = sha.len() == 40 && sha.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_sha {
+        return Err(Error::invalid_parameter("sha"));
+    }
+    let fits = branch.len() <= MAX_NAME && author.len() <= MAX_NAME && message.len() <= MAX_MESSAGE;
+    let has_nul = [branch, author, message].iter().any(|text| text.contains('\0'));
+    if !fits || has_nul {
+        return Err(Error::invalid_parameter("commit"));
+    }
+    let mut tx = app.db.write().await?;
+    let build = hold(&mut tx, holder).await?;
+    // The branch that was asked for stays what the build is about.
+    let branch = if build.branch.is_empty() { branch } else { &build.branch };
+    let commit = Commit { branch, sha, author, message };
+    db::builds::set_commit(&mut tx, &build.id, holder.attempt, &commit).await?;
+    if build.branch.is_empty() && !branch.is_empty() {
+        db::apps::upsert_branch(&mut tx, &build.app_id, branch).await?;
+    }
+    tx.wake_on_commit(Topic::Build(build.id));
+    tx.commit().await
+}

@@ -1,0 +1,109 @@
+//! A door opened by the clock: claims job rows and calls product rooms. Each
+//! job may run twice; an error is logged, put off and tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::builds::finish::FOLD_LOG;
+use crate::builds::{fold, reap};
+use crate::db;
+use crate::db::jobs::Job;
+use crate::db::wake::Topic;
+use crate::error::{Error, Result};
+
+/// A job whose runner died is due again after this long.
+const HIDDEN_MS: i64 = 10 * 60_000;
+/// How often the runner looks without being woken.
+const POLL: Duration = Duration::from_secs(5);
+/// How often leases are judged.
+const REAP_EVERY: Duration = Duration::from_secs(5);
+/// First delay of a job that failed; doubles up to `MAX_DELAY_MS`.
+const FIRST_DELAY_MS: i64 = 1_000;
+const MAX_DELAY_MS: i64 = 10 * 60_000;
+
+/// Runs due jobs until `shutdown`.
+pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
+    let mut bell = app.db.wake().on(&Topic::Jobs);
+    while !shutdown.is_cancelled() {
+        match run_one(&app).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "looking for jobs failed"),
+        }
+        tokio::select! {
+            () = bell.wait(POLL) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+/// Runs the job that is due longest; false if none is due.
+pub async fn run_one(app: &App) -> Result<bool> {
+    let now = app.clock.now();
+    let mut tx = app.db.read().await?;
+    if !db::jobs::has_due(&mut tx, now).await? {
+        return Ok(false);
+    }
+    drop(tx);
+    let mut tx = app.db.write().await?;
+    let claimed = db::jobs::claim(&mut tx, now, now.plus(HIDDEN_MS)).await?;
+    tx.commit().await?;
+    let Some(job) = claimed else { return Ok(false) };
+    let outcome = dispatch(app, &job).await;
+    let mut tx = app.db.write().await?;
+    match outcome {
+        Ok(()) => db::jobs::delete(&mut tx, &job.id).await?,
+        Err(error) => {
+            tracing::error!(kind = job.kind, subject = job.subject, tries = job.tries, %error, "job failed");
+            let next = app.clock.now().plus(delay_ms(job.tries));
+            db::jobs::postpone(&mut tx, &job.id, next, &error.to_string()).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn delay_ms(tries: i64) -> i64 {
+    let doublings = u32::try_from(tries.clamp(1, 20) - 1).unwrap_or(0);
+    FIRST_DELAY_MS.saturating_mul(1 << doublings).min(MAX_DELAY_MS)
+}
+
+async fn dispatch(app: &App, job: &Job) -> Result<()> {
+    match job.kind.as_str() {
+        FOLD_LOG => {
+            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+            fold::fold(app, &id).await
+        }
+        other => Err(Error::bug("running a job", format!("unknown kind {other}"))),
+    }
+}
+
+/// Judges leases until `shutdown`. The first pass waits for one lease: after
+/// an outage of ours, agents must have had the chance to renew.
+pub async fn reap_leases(app: Arc<App>, shutdown: CancellationToken) {
+    let mut wait = Duration::from_millis(app.settings.lease_ms);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shutdown.cancelled() => return,
+        }
+        wait = REAP_EVERY.min(wait);
+        if let Err(error) = reap::reap(&app).await {
+            tracing::error!(%error, "judging leases failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_ten_minutes() {
+        let delays: Vec<_> = [1, 2, 3, 10, 11, 1_000_000].map(delay_ms).to_vec();
+        assert_eq!(delays, [1_000, 2_000, 4_000, 512_000, 600_000, 600_000]);
+    }
+}
