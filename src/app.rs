@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::blobs::Blobs;
 use crate::db::Db;
 use crate::model::time::Millis;
@@ -17,6 +19,8 @@ pub struct App {
     pub keys: Keys,
     pub clock: Clock,
     pub settings: Settings,
+    /// Fired when the server shuts down: calls that wait answer at once.
+    pub closing: CancellationToken,
 }
 
 /// The part of the configuration that product rooms need.

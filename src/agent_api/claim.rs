@@ -51,7 +51,10 @@ pub async fn claim(
             if left.is_zero() {
                 return Ok(reply::no_content());
             }
-            bell.wait(POLL.min(left)).await;
+            tokio::select! {
+                () = bell.wait(POLL.min(left)) => {}
+                () = app.closing.cancelled() => return Ok(reply::no_content()),
+            }
             let mut tx = app.db.read().await?;
             if db::builds::has_queued(&mut tx).await? {
                 break;
@@ -75,7 +78,10 @@ pub async fn heartbeat(
         if left.is_zero() {
             break;
         }
-        bell.wait(POLL.min(left)).await;
+        tokio::select! {
+            () = bell.wait(POLL.min(left)) => {}
+            () = app.closing.cancelled() => break,
+        }
         answer = HeartbeatReply { cancel: queue::is_cancelled(&app, holder).await? };
     }
     Ok(reply::ok(&answer)?)

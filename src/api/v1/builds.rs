@@ -1,0 +1,258 @@
+//! Endpoints 3 to 6 and 9: list, show, trigger and cancel builds.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::Response;
+
+use crate::accounts::{authorize_app, authorize_build};
+use crate::api::v1::links;
+use crate::api::v1::wire;
+use crate::app::App;
+use crate::apps;
+use crate::builds::{cancel as cancelling, trigger as triggering};
+use crate::db;
+use crate::db::builds::Filter;
+use crate::error::{Error, Result};
+use crate::http::error::Fault;
+use crate::http::extract::PathId;
+use crate::http::page::{Cursor, PageRequest, SizeName};
+use crate::http::params::Params;
+use crate::http::reply;
+use crate::model::account::{Access, Actor};
+use crate::model::build::{Build, BuildStatus, Trigger};
+use crate::model::ids::{AppId, BuildId};
+
+/// Reads of a build that changes under a cancel before giving up.
+const CANCEL_TRIES: usize = 5;
+
+/// Which builds the caller asked for; owns the texts that a `Filter` borrows.
+struct Asked {
+    branch: Option<String>,
+    scheme: Option<String>,
+    status: Option<BuildStatus>,
+}
+
+impl Asked {
+    fn read(params: &Params) -> Result<Self> {
+        let text = |name| params.opt_str(name).map(|found| found.map(|text| text.into_owned()));
+        Ok(Self { branch: text("branch")?, scheme: text("scheme")?, status: params.opt("status")? })
+    }
+
+    fn filter(&self) -> Filter<'_> {
+        Filter {
+            branch: self.branch.as_deref(),
+            scheme: self.scheme.as_deref(),
+            status: self.status,
+            before: None,
+        }
+    }
+}
+
+/// List the builds of an app, newest first.
+#[utoipa::path(
+    get, path = "/v1/apps/{app_id}/builds", tag = "Builds", operation_id = "list_builds",
+    params(
+        ("app_id" = String, Path, description = "Id of the app."),
+        ("branch" = Option<String>, Query, description = "Exact branch name."),
+        ("scheme" = Option<String>, Query,
+            description = "Scheme as displayed, or its part before ` - <configuration>`."),
+        ("status" = Option<wire::Status>, Query, description = "One of the five statuses."),
+        ("limit" = Option<i64>, Query, description = "Builds per page, 10 unless given.",
+            minimum = 1, maximum = 100),
+        ("from" = Option<String>, Query, description = "Cursor from a `Link` header."),
+    ),
+    responses(
+        (status = 200, description = "Builds; `Link` announces the next page.",
+            body = [wire::Build],
+            headers(("Link" = String, description = "`<path>; rel=\"next\"` if there are more."))),
+        (status = 400, description = "Malformed parameter.", body = wire::Error),
+        (status = 401, description = "No valid token.", body = wire::Error),
+        (status = 404, description = "Unknown app.", body = wire::Error),
+    )
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    actor: Actor,
+    PathId(id): PathId<AppId>,
+    params: Params,
+) -> Result<Response, Fault> {
+    let asked = Asked::read(&params)?;
+    let page = PageRequest::read(&params, SizeName::Limit)?;
+    let mut tx = app.db.read().await?;
+    authorize_app(&mut tx, &actor, Access::Read, &id).await?;
+    let before = match &page.from {
+        None => None,
+        Some(cursor) => {
+            let item: BuildId = cursor.id()?;
+            let known = db::builds::find(&mut tx, &item).await?;
+            if known.is_none_or(|b| b.app_id != id || b.created_at != cursor.created_at) {
+                return Err(Error::invalid_parameter("from").into());
+            }
+            Some((cursor.created_at, item))
+        }
+    };
+    let before = before.as_ref().map(|(at, item)| (*at, item.as_str()));
+    let filter = Filter { before, ..asked.filter() };
+    let mut builds = db::builds::list(&mut tx, &id, &filter, page.fetch()).await?;
+    drop(tx);
+    let more = page.cut(&mut builds);
+    let mut response = reply::ok(&show_all(&app, &builds)?)?;
+    if let (true, Some(last)) = (more, builds.last()) {
+        let cursor = Cursor::new(last.created_at, last.id.as_str())?;
+        let link = page.next_link(&params, &["branch", "scheme", "status"], &cursor)?;
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// Show the newest build of an app.
+#[utoipa::path(
+    get, path = "/v1/apps/{app_id}/builds/latest", tag = "Builds", operation_id = "latest_build",
+    params(
+        ("app_id" = String, Path, description = "Id of the app."),
+        ("branch" = Option<String>, Query, description = "Exact branch name."),
+        ("scheme" = Option<String>, Query,
+            description = "Scheme as displayed, or its part before ` - <configuration>`."),
+        ("status" = Option<wire::Status>, Query, description = "One of the five statuses."),
+    ),
+    responses(
+        (status = 200, description = "The build that the list shows first.", body = wire::Build),
+        (status = 400, description = "Malformed parameter.", body = wire::Error),
+        (status = 401, description = "No valid token.", body = wire::Error),
+        (status = 404, description = "Unknown app, or no such build.", body = wire::Error),
+    )
+)]
+pub async fn latest(
+    State(app): State<Arc<App>>,
+    actor: Actor,
+    PathId(id): PathId<AppId>,
+    params: Params,
+) -> Result<Response, Fault> {
+    let asked = Asked::read(&params)?;
+    let mut tx = app.db.read().await?;
+    authorize_app(&mut tx, &actor, Access::Read, &id).await?;
+    let newest = db::builds::list(&mut tx, &id, &asked.filter(), 1).await?;
+    drop(tx);
+    let build = newest.first().ok_or_else(Error::not_found)?;
+    Ok(show_one(&app, build)?)
+}
+
+/// Show a build.
+#[utoipa::path(
+    get, path = "/v1/builds/{build_id}", tag = "Builds", operation_id = "show_build",
+    params(("build_id" = String, Path, description = "Id of the build.")),
+    responses(
+        (status = 200, description = "The build.", body = wire::Build),
+        (status = 401, description = "No valid token.", body = wire::Error),
+        (status = 404, description = "Unknown build.", body = wire::Error),
+    )
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    actor: Actor,
+    PathId(id): PathId<BuildId>,
+) -> Result<Response, Fault> {
+    let mut tx = app.db.read().await?;
+    let build = authorize_build(&mut tx, &actor, Access::Read, &id).await?;
+    drop(tx);
+    Ok(show_one(&app, &build)?)
+}
+
+fn show_one(app: &App, build: &Build) -> Result<Response> {
+    let downloads = links::downloads_of(build)?;
+    let html_url = links::commit_page(&build.repo_url, &build.commit_sha);
+    reply::ok(&wire::Build::of(build, &html_url, links::sign(app, build, &downloads)))
+}
+
+fn show_all(app: &App, builds: &[Build]) -> Result<Vec<serde_json::Value>> {
+    let mut shown = Vec::with_capacity(builds.len());
+    for build in builds {
+        let downloads = links::downloads_of(build)?;
+        let html_url = links::commit_page(&build.repo_url, &build.commit_sha);
+        let wire = wire::Build::of(build, &html_url, links::sign(app, build, &downloads));
+        shown.push(serde_json::to_value(&wire).map_err(|e| Error::internal("writing JSON", e))?);
+    }
+    Ok(shown)
+}
+
+/// Build the tip of a branch.
+#[utoipa::path(
+    post, path = "/v1/apps/{app_id}/builds", tag = "Builds", operation_id = "trigger_build",
+    params(
+        ("app_id" = String, Path, description = "Id of the app."),
+        ("branch" = Option<String>, Query,
+            description = "Branch to build; also accepted in a form or JSON body, which wins. \
+                The default branch unless given."),
+    ),
+    responses(
+        (status = 201, description = "Queued.", body = wire::Triggered),
+        (status = 400, description = "Malformed parameter or body.", body = wire::Error),
+        (status = 401, description = "No valid token.", body = wire::Error),
+        (status = 403, description = "Read-only access.", body = wire::Error),
+        (status = 404, description = "Unknown app or branch.", body = wire::Error),
+        (status = 413, description = "The body is too large.", body = wire::Error),
+    )
+)]
+pub async fn trigger(
+    State(app): State<Arc<App>>,
+    actor: Actor,
+    PathId(id): PathId<AppId>,
+    params: Params,
+) -> Result<Response, Fault> {
+    let mut tx = app.db.read().await?;
+    let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
+    // The remote may be asked next; that must not hold a connection.
+    drop(tx);
+    let wanted = params.opt_str("branch")?;
+    let branch = apps::resolve_branch(&app, &row, wanted.as_deref()).await?;
+    let request = triggering::Request {
+        app: &row,
+        branch: &branch,
+        trigger: Trigger::Api,
+        user: Some(&actor.user_id),
+    };
+    let mut tx = app.db.write().await?;
+    let build_id = triggering::trigger(&app, &mut tx, &request).await?;
+    tx.commit().await?;
+    Ok(reply::created(&wire::Triggered { build_id: build_id.as_str() })?)
+}
+
+/// Cancel a build; no effect on a finished one.
+#[utoipa::path(
+    post, path = "/v1/builds/{build_id}/cancel", tag = "Builds", operation_id = "cancel_build",
+    params(
+        ("build_id" = String, Path, description = "Id of the build."),
+        ("cancel_successfully" = Option<bool>, Query,
+            description = "End the build as `success` instead of `cancelled`."),
+    ),
+    responses(
+        (status = 204, description = "The build is finished."),
+        (status = 400, description = "Malformed parameter.", body = wire::Error),
+        (status = 401, description = "No valid token.", body = wire::Error),
+        (status = 403, description = "Read-only access.", body = wire::Error),
+        (status = 404, description = "Unknown build.", body = wire::Error),
+    )
+)]
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    actor: Actor,
+    PathId(id): PathId<BuildId>,
+    params: Params,
+) -> Result<Response, Fault> {
+    let as_success = params.opt_bool("cancel_successfully")?.unwrap_or(false);
+    for _ in 0..CANCEL_TRIES {
+        let mut tx = app.db.write().await?;
+        let build = authorize_build(&mut tx, &actor, Access::Full, &id).await?;
+        match cancelling::cancel(&app, &mut tx, &build, as_success).await {
+            Ok(()) => {
+                tx.commit().await?;
+                return Ok(reply::no_content());
+            }
+            Err(Error::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Unavailable("the build keeps changing".into()).into())
+}

@@ -1,0 +1,93 @@
+//! Addresses that a build's answer points at: the commit's web page and the
+//! signed downloads.
+
+use crate::api::v1::wire::{Link, Links};
+use crate::app::App;
+use crate::builds::artifacts;
+use crate::error::{Error, Result};
+use crate::model::artifact::{Artifact, Download};
+use crate::model::build::Build;
+use crate::model::ids::{ArtifactId, BuildId};
+
+/// What a finished build offers, as it was written when the build ended.
+pub fn downloads_of(build: &Build) -> Result<Vec<Download>> {
+    if build.downloads == "[]" {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(&build.downloads).map_err(|e| Error::internal("reading downloads", e))
+}
+
+/// The `links` of a build, signed now. `install` stays empty until this server
+/// has install pages: a link to nothing would be worse.
+pub fn sign<'a>(app: &App, build: &Build, downloads: &'a [Download]) -> Links<'a> {
+    let link = |download: &'a Download| Link {
+        name: &download.name,
+        url: download_url(app, &build.id, &download.artifact_id, is_ipa(&download.name)),
+    };
+    Links { download: downloads.iter().map(link).collect(), install: Vec::new() }
+}
+
+/// The signed download of one artifact.
+pub fn artifact_url(app: &App, artifact: &Artifact) -> String {
+    download_url(app, &artifact.build_id, &artifact.id, is_ipa(&artifact.name))
+}
+
+fn is_ipa(name: &str) -> bool {
+    name.to_lowercase().ends_with(".ipa")
+}
+
+/// Both paths serve every file; clients know them by these names.
+fn download_url(app: &App, build: &BuildId, artifact: &ArtifactId, ipa: bool) -> String {
+    let origin = &app.settings.dashboard_url;
+    let kind = if ipa { "ipa" } else { "apk" };
+    let key = artifacts::sign_link(app, artifact);
+    format!("{origin}/api/download/download-{kind}?buildID={build}&key={key}")
+}
+
+/// Web page of a commit at a provider whose addresses are known; `""` else.
+pub fn commit_page(repo_url: &str, sha: &str) -> String {
+    let Some((host, path)) = host_and_path(repo_url) else { return String::new() };
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    if sha.is_empty() || path.is_empty() {
+        return String::new();
+    }
+    match host {
+        "github.com" => format!("https://{host}/{path}/commit/{sha}"),
+        "gitlab.com" => format!("https://{host}/{path}/-/commit/{sha}"),
+        "bitbucket.org" => format!("https://{host}/{path}/commits/{sha}"),
+        _ => String::new(),
+    }
+}
+
+/// `https://host/o/r.git`, `ssh://git@host/o/r.git` and `git@host:o/r.git`.
+fn host_and_path(url: &str) -> Option<(&str, &str)> {
+    let (authority, path) = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?,
+        None => url.split_once(':')?,
+    };
+    let host = authority.rsplit('@').next()?;
+    Some((host.split(':').next()?, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commit_pages_of_known_hosts_only() {
+        let cases = [
+            ("git@github.com:o/r.git", "https://github.com/o/r/commit/abc"),
+            ("https://github.com/o/r", "https://github.com/o/r/commit/abc"),
+            ("ssh://git@gitlab.com:22/g/s/r.git", "https://gitlab.com/g/s/r/-/commit/abc"),
+            ("https://bitbucket.org/o/r.git", "https://bitbucket.org/o/r/commits/abc"),
+            ("https://git.example.com/o/r.git", ""),
+            ("file:///srv/r.git", ""),
+            ("/srv/r.git", ""),
+        ];
+        for (url, page) in cases {
+            assert_eq!(commit_page(url, "abc"), page, "{url}");
+            assert_eq!(commit_page(url, ""), "", "{url}");
+        }
+    }
+}

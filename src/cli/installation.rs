@@ -1,0 +1,58 @@
+//! Opens an installation: database, blobs and keys as configured. Serves the
+//! server, the demo and the admin commands alike.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Clock, Settings};
+use crate::blobs::Blobs;
+use crate::config::{Config, Database};
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::secrets::Keys;
+
+/// Opens what `config` names, creating and migrating it where needed. Safe
+/// while another process has it open.
+pub async fn open(config: &Config) -> Result<Arc<App>> {
+    create_private(&config.data_dir)?;
+    let db = match &config.database {
+        Database::Sqlite(path) => {
+            if let Some(dir) = path.parent() {
+                create_private(dir)?;
+            }
+            Db::open_sqlite(path).await?
+        }
+        Database::Postgres(url) => Db::open_postgres(url.expose()).await?,
+    };
+    db.migrate().await?;
+    Ok(Arc::new(App {
+        db,
+        blobs: Blobs::open_local(&config.data_dir.join("blobs"))?,
+        keys: Keys::open(&config.data_dir)?,
+        clock: Clock::System,
+        settings: Settings {
+            public_url: config.public_url.clone(),
+            dashboard_url: config.dashboard_url.clone(),
+            ip_ranges: config.ip_ranges.clone(),
+            max_build_ms: millis(config.limits.max_build),
+            kill_grace_ms: millis(config.limits.kill_grace),
+            lease_ms: millis(config.limits.lease),
+            link_ttl_ms: i64::try_from(config.links.ttl.as_millis()).unwrap_or(i64::MAX),
+        },
+        closing: CancellationToken::new(),
+    }))
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Creates `dir` for its owner only: it holds keys and build logs.
+fn create_private(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| {
+        Error::Invalid(format!("the folder {} cannot be created: {cause}", dir.display()))
+    })
+}

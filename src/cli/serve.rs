@@ -1,0 +1,166 @@
+//! `shipmate serve`: starts every role in one process and stops them in order.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::ServiceExt;
+use axum::extract::Request;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::cli::{demo, installation};
+use crate::config::Config;
+use crate::model::secret::Secret;
+use crate::{accounts, agent, db, jobs, protocol, router};
+
+/// Requests under way get this long after a signal.
+const DRAIN: Duration = Duration::from_secs(5);
+/// The first administrator, made when there is no user at all.
+const ADMIN_EMAIL: &str = "admin@localhost";
+/// Name of the token that the in-process agent uses.
+const AGENT_TOKEN_NAME: &str = "in-process";
+
+/// Runs until SIGINT or SIGTERM.
+pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another --listen", config.listen))?;
+    let address = listener.local_addr()?;
+    let config = config.bound_to(address);
+    let app = installation::open(&config).await?;
+    let first = welcome(&app).await?;
+    let stop = CancellationToken::new();
+    let door = router::door(app.clone(), &config);
+    let http = axum::serve(listener, ServiceExt::<Request>::into_make_service(door))
+        .with_graceful_shutdown(app.closing.clone().cancelled_owned());
+    let http = tokio::spawn(http.into_future());
+    let jobs = tokio::spawn(jobs::run(app.clone(), stop.clone()));
+    let reaper = tokio::spawn(jobs::reap_leases(app.clone(), stop.clone()));
+    let agent_stop = CancellationToken::new();
+    let mut agent = tokio::spawn(run_agent(app.clone(), config.clone(), address, agent_stop.clone()));
+    announce(&config, first.as_ref());
+    if with_demo {
+        let app = app.clone();
+        let dir = config.data_dir.clone();
+        tokio::spawn(async move {
+            if let Err(error) = demo::run(&app, &dir).await {
+                eprintln!("The demo failed: {error:#}");
+            }
+        });
+    }
+    let ended = tokio::select! {
+        signal = stop_signal() => signal.map(|()| None)?,
+        result = &mut agent => Some(result),
+    };
+    tracing::info!("shutting down");
+    // The agent goes first: it gives its builds back while the API still answers.
+    agent_stop.cancel();
+    let agent_result = match ended {
+        Some(result) => result,
+        None => agent.await,
+    };
+    stop.cancel();
+    app.closing.cancel();
+    let drained = tokio::time::timeout(DRAIN, async { tokio::join!(http, jobs, reaper) }).await;
+    if drained.is_err() {
+        tracing::warn!("some requests did not end in time and were cut off");
+    }
+    app.db.close().await;
+    agent_result.context("the in-process agent panicked")?
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Makes the first administrator; their token, shown this once.
+async fn welcome(app: &App) -> anyhow::Result<Option<Secret>> {
+    let mut tx = app.db.write().await?;
+    if db::accounts::has_users(&mut tx).await? {
+        return Ok(None);
+    }
+    let now = app.clock.now();
+    let (_, token) = accounts::add_user(&mut tx, ADMIN_EMAIL, Some("Administrator"), true, now).await?;
+    tx.commit().await?;
+    Ok(Some(token))
+}
+
+#[expect(clippy::print_stdout, reason = "the first thing a person sees, not a log line")]
+fn announce(config: &Config, first: Option<&Secret>) {
+    println!("Shipmate listens on {}", config.public_url);
+    if let Some(token) = first {
+        println!("Administrator:   {ADMIN_EMAIL}");
+        println!("Access token:    {}   (shown only this once)", token.expose());
+    }
+    println!("API reference:   {}/docs", config.public_url);
+}
+
+/// The in-process agent: the same code as `shipmate agent`, over loopback.
+async fn run_agent(
+    app: Arc<App>,
+    config: Config,
+    address: SocketAddr,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    if config.agent.slots == 0 {
+        stop.cancelled().await;
+        return Ok(());
+    }
+    let labels = config.agent.labels.iter();
+    let agent = agent::Config {
+        server: loopback(address),
+        token: agent_token(&app, &config.data_dir).await?,
+        name: format!("in-process@{}", agent::host_name()),
+        slots: config.agent.slots,
+        labels: labels.map(|(key, value)| protocol::Label { key: key.clone(), value: value.clone() }).collect(),
+        work_dir: config.agent.work_dir.clone(),
+    };
+    let stopping = stop.clone();
+    agent::serve::serve(agent, stop).await?;
+    if !stopping.is_cancelled() {
+        bail!("the in-process agent stopped by itself");
+    }
+    Ok(())
+}
+
+/// Where this process reaches its own listener.
+fn loopback(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        std::net::IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// The in-process agent's token. It is kept in a private file, because a
+/// restarted server must be recognised as the same agent.
+async fn agent_token(app: &App, data_dir: &Path) -> anyhow::Result<Secret> {
+    let path = data_dir.join("agent.token");
+    if let Ok(kept) = tokio::fs::read_to_string(&path).await {
+        let mut tx = app.db.read().await?;
+        if accounts::find_agent_token(&mut tx, kept.trim()).await?.is_some() {
+            return Ok(Secret::new(kept.trim()));
+        }
+    }
+    let mut tx = app.db.write().await?;
+    let token = accounts::issue_agent_token(&mut tx, AGENT_TOKEN_NAME, app.clock.now()).await?;
+    tx.commit().await?;
+    tokio::fs::write(&path, "").await?;
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    tokio::fs::set_permissions(&path, private).await?;
+    tokio::fs::write(&path, token.expose()).await?;
+    Ok(token)
+}

@@ -1,0 +1,77 @@
+//! Every route of the server, grouped by who calls it. Wires doors and layers;
+//! no product rule.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::api::v1::docs::DocsPage;
+use crate::api::v1::openapi;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::auth::authenticate_by;
+use crate::http::metrics::{MEDIA_TYPE, Metrics};
+use crate::http::middleware::{Door, Limits};
+use crate::http::reply;
+use crate::{accounts, agent_api, api, db};
+
+/// The whole server behind its conventions.
+pub fn door(app: Arc<App>) -> Result<Door> {
+    let metrics = Metrics::new();
+    let router = Router::new()
+        .merge(api::v1::routes())
+        .merge(agent_api::routes())
+        .merge(probes(metrics.clone()))
+        .with_state(app.clone())
+        .merge(reference(&app)?);
+    let authenticate = authenticate_by(move |token| {
+        let app = app.clone();
+        async move {
+            let mut tx = app.db.read().await?;
+            accounts::find_actor(&mut tx, token.expose()).await
+        }
+    });
+    Ok(Door::new(router, authenticate, metrics, Limits::default()))
+}
+
+/// For load balancers and Prometheus.
+fn probes(metrics: Metrics) -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", get(|| async { reply::text("ok\n") }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(move |state| show_metrics(state, metrics.clone())))
+}
+
+/// 200 when the database answers.
+async fn ready(State(app): State<Arc<App>>) -> Result<Response> {
+    let mut tx = app.db.read().await?;
+    db::builds::has_queued(&mut tx).await?;
+    Ok(reply::text("ready\n"))
+}
+
+async fn show_metrics(State(app): State<Arc<App>>, metrics: Metrics) -> Result<Response> {
+    let mut tx = app.db.read().await?;
+    for (status, count) in db::builds::count_by_status(&mut tx).await? {
+        let status = status.parse().map_err(|e: String| Error::internal("reading metrics", e))?;
+        metrics.set_builds(status, count);
+    }
+    let text = metrics.render()?;
+    Ok(reply::with_type(StatusCode::OK, HeaderValue::from_static(MEDIA_TYPE), text.into()))
+}
+
+/// The API's description for machines and people.
+fn reference(app: &App) -> Result<Router> {
+    let document = openapi::document();
+    let json = openapi::to_json(&document)?;
+    let page = DocsPage::new(&document, &app.settings.public_url)?;
+    Ok(Router::new()
+        .route(
+            "/v1/openapi.json",
+            get(move || async move { reply::json_bytes(StatusCode::OK, json.clone().into()) }),
+        )
+        .route("/docs", get(move || async move { page.respond() })))
+}
