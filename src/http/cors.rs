@@ -9,10 +9,7 @@ use crate::http::reply;
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET,POST,PUT,DELETE")),
-    (
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("Authorization,Content-Type"),
-    ),
+    (header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization,Content-Type")),
     (header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Link")),
 ];
 

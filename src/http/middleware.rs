@@ -179,8 +179,9 @@ impl Shared {
                 };
                 match tokio::time::timeout(self.deadline, answer).await {
                     Ok(response) => response,
-                    Err(_) => Error::Timeout("the handler's deadline has passed".into())
-                        .into_response(),
+                    Err(_) => {
+                        Error::Timeout("the handler's deadline has passed".into()).into_response()
+                    }
                 }
             }
         }

@@ -21,9 +21,8 @@ pub enum Slice {
 /// The slice of `total` bytes that `Range` and `If-Range` ask for. `etag` is
 /// the strong entity tag of the body, with its quotes.
 pub fn slice(request: &HeaderMap, total: u64, etag: &str) -> Slice {
-    let head = Response::builder()
-        .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::ETAG, etag);
+    let head =
+        Response::builder().header(header::ACCEPT_RANGES, "bytes").header(header::ETAG, etag);
     match wanted(request, total, etag) {
         Wanted::Whole => Slice::Send {
             start: 0,
