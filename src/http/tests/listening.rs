@@ -13,7 +13,8 @@ async fn connect() -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Sends `head` and then `body` zero bytes, and reads until the server closes.
+/// Sends `head` and then `body` bytes, all of which the server must take, and
+/// reads until the server closes.
 async fn talk(head: &str, body: usize) -> String {
     let (mut reader, mut writer) = connect().await.into_split();
     let head = format!("{head}\r\nHost: x\r\nAuthorization: {TOKEN}\r\n\r\n");
@@ -30,7 +31,8 @@ async fn talk(head: &str, body: usize) -> String {
     };
     let mut answer = Vec::new();
     let reading = tokio::time::timeout(Duration::from_secs(20), reader.read_to_end(&mut answer));
-    let (_sent, read) = tokio::join!(sending, reading);
+    let (sent, read) = tokio::join!(sending, reading);
+    sent.expect("the server reads on until the client has finished");
     read.expect("the server closes the connection").unwrap();
     String::from_utf8(answer).unwrap()
 }
