@@ -18,4 +18,5 @@ pub mod http;
 pub mod jobs;
 pub mod model;
 pub mod protocol;
+pub mod router;
 pub mod secrets;

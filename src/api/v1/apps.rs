@@ -25,7 +25,7 @@ use crate::model::ids::AppId;
         (status = 401, description = "No valid token.", body = wire::Error),
     )
 )]
-pub async fn list(State(app): State<Arc<App>>, actor: Actor) -> Result<Response, Fault> {
+pub async fn list(State(app): State<Arc<App>>, actor: Actor, _: Params) -> Result<Response, Fault> {
     let mut tx = app.db.read().await?;
     let mut rows = db::apps::list_visible(&mut tx, &actor).await?;
     drop(tx);

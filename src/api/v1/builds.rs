@@ -153,6 +153,7 @@ pub async fn show(
     State(app): State<Arc<App>>,
     actor: Actor,
     PathId(id): PathId<BuildId>,
+    _: Params,
 ) -> Result<Response, Fault> {
     let mut tx = app.db.read().await?;
     let build = authorize_build(&mut tx, &actor, Access::Read, &id).await?;

@@ -42,6 +42,7 @@ pub async fn list(
     State(app): State<Arc<App>>,
     actor: Actor,
     PathId(id): PathId<BuildId>,
+    _: Params,
 ) -> Result<Response, Fault> {
     let mut tx = app.db.read().await?;
     authorize_build(&mut tx, &actor, Access::Read, &id).await?;

@@ -1,1 +1,44 @@
+//! Version 1 of the API (api.md): parses, authorises, calls one use case and
+//! shapes JSON. Reads may go to the database; writes only through the product.
 
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+pub mod apps;
+pub mod builds;
+pub mod docs;
+pub mod files;
+pub mod links;
+pub mod log;
+pub mod openapi;
+pub mod results;
+pub mod server;
+pub mod wire;
+
+/// Every route of `/v1`, in both spellings where clients use both, and the
+/// downloads that its answers point at.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/apps", get(apps::list))
+        .route("/v1/apps/{app_id}/branches", get(apps::branches))
+        .route("/v1/apps/{app_id}/builds", get(builds::list).post(builds::trigger))
+        .route("/v1/apps/{app_id}/build", post(builds::trigger))
+        .route("/v1/apps/{app_id}/builds/latest", get(builds::latest))
+        .route("/v1/apps/{app_id}/build/latest", get(builds::latest))
+        .route("/v1/builds/{build_id}", get(builds::show))
+        .route("/v1/builds/{build_id}/cancel", post(builds::cancel))
+        .route("/v1/builds/{build_id}/tests", get(results::tests))
+        .route("/v1/builds/{build_id}/coverage", get(results::coverage))
+        .route("/v1/builds/{build_id}/logs", get(log::read))
+        .route("/v1/builds/{build_id}/artifacts", get(files::list))
+        .route("/v1/ip-ranges", get(server::ip_ranges))
+        .route("/api/download/download-ipa", get(files::download))
+        .route("/api/download/download-apk", get(files::download))
+}
+
+#[cfg(test)]
+mod tests;

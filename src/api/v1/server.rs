@@ -8,6 +8,7 @@ use axum::response::Response;
 use crate::api::v1::wire;
 use crate::app::App;
 use crate::http::error::Fault;
+use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::Actor;
 
@@ -19,6 +20,10 @@ use crate::model::account::Actor;
         (status = 401, description = "No valid token.", body = wire::Error),
     )
 )]
-pub async fn ip_ranges(State(app): State<Arc<App>>, _: Actor) -> Result<Response, Fault> {
+pub async fn ip_ranges(
+    State(app): State<Arc<App>>,
+    _: Actor,
+    _: Params,
+) -> Result<Response, Fault> {
     Ok(reply::ok(&app.settings.ip_ranges)?)
 }
