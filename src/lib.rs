@@ -4,6 +4,8 @@
 //! `tests/it/house.rs` keeps the direction of their imports.
 
 pub mod agent;
+pub mod cli;
+pub mod config;
 pub mod error;
 pub mod git;
 pub mod model;
