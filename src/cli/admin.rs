@@ -35,8 +35,10 @@ pub enum AdminVerb {
 pub enum UserVerb {
     /// Add a user
     Add {
+        /// Address of the user
         #[arg(long)]
         email: String,
+        /// Name shown to others
         #[arg(long)]
         name: Option<String>,
         /// Sees and may do everything
@@ -51,6 +53,7 @@ pub enum UserVerb {
 pub enum AppVerb {
     /// Add an app
     Add {
+        /// Display name
         #[arg(long)]
         name: String,
         /// ios or android
@@ -70,6 +73,7 @@ pub enum AppVerb {
         /// Id of the app
         #[arg(long)]
         app: AppId,
+        /// Address of the user
         #[arg(long)]
         email: String,
         /// read or full
@@ -81,6 +85,7 @@ pub enum AppVerb {
         /// Id of the app
         #[arg(long)]
         app: AppId,
+        /// Name of the variable
         #[arg(long)]
         name: String,
         /// Mask the value in logs
@@ -93,16 +98,19 @@ pub enum AppVerb {
 pub enum TokenVerb {
     /// Make a new personal token; the old one stops working
     Issue {
+        /// Address of the user
         #[arg(long)]
         email: String,
     },
     /// Make a user's token stop working
     Revoke {
+        /// Address of the user
         #[arg(long)]
         email: String,
     },
     /// Make a token for a build machine
     Agent {
+        /// Name of the build machine
         #[arg(long)]
         name: String,
     },

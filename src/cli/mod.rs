@@ -169,7 +169,9 @@ fn report(result: Result, console: &mut Console) -> u8 {
         Err(Failure::Usage(text)) => (2, text),
     };
     for line in text.lines() {
-        console.note(&format!("shipmate: {line}"));
+        // Indented lines belong to the sentence before them.
+        let who = if line.starts_with(' ') { "" } else { "shipmate: " };
+        console.note(&format!("{who}{line}"));
     }
     code
 }

@@ -47,10 +47,10 @@ pub async fn run(args: &TestsArgs, console: &mut Console) -> Result {
     if !table.is_empty() {
         console.print(&table.render(console.colour))?;
     }
-    console.print(&summary(&build))
+    console.print(&summary(&build, args.all))
 }
 
-fn summary(build: &Build) -> String {
+fn summary(build: &Build, listed: bool) -> String {
     match build.test_summary.tests_count {
         Some(total) => {
             let passed = build.test_summary.tests_passed.unwrap_or(0);
@@ -58,8 +58,11 @@ fn summary(build: &Build) -> String {
             if failed > 0 {
                 return format!("{failed} of {} failed.\n", count(total, "test"));
             }
-            let more = format!("To list them:\n  shipmate tests {} --all\n", build.id);
-            format!("All of {} passed. {more}", count(total, "test"))
+            if listed {
+                return format!("{} passed.\n", count(total, "test"));
+            }
+            let list = format!("To list them:\n  shipmate tests {} --all\n", build.id);
+            format!("{} passed, none failed. {list}", count(total, "test"))
         }
         None if build.finished => {
             format!("No tests ran. The log may tell why:\n  shipmate logs {}\n", build.id)
