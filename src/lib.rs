@@ -11,6 +11,8 @@ pub mod app;
 pub mod apps;
 pub mod blobs;
 pub mod builds;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod error;
 pub mod git;

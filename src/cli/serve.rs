@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::ServiceExt;
 use axum::extract::Request;
+use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::{ConfigArgs, Console, Failure, Result, demo, installation};
 use crate::app::App;
-use crate::cli::{demo, installation};
-use crate::config::Config;
+use crate::config::{Config, Flags, LogFormat};
 use crate::model::secret::Secret;
 use crate::{accounts, agent, db, jobs, protocol, router};
 
@@ -25,6 +26,59 @@ const DRAIN: Duration = Duration::from_secs(5);
 const ADMIN_EMAIL: &str = "admin@localhost";
 /// Name of the token that the in-process agent uses.
 const AGENT_TOKEN_NAME: &str = "in-process";
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Add a sample repository, build it and show the result
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// Every setting that has a flag.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SettingsArgs {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    #[command(flatten)]
+    pub place: ConfigArgs,
+    /// Where clients reach the API [default: http:// and the listening address]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Builds at once in this process, 0 for none
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub agent_slots: Option<String>,
+}
+
+impl SettingsArgs {
+    pub fn flags(&self) -> Flags {
+        Flags {
+            listen: self.listen.clone(),
+            public_url: self.public_url.clone(),
+            agent_slots: self.agent_slots.clone(),
+            ..self.place.flags()
+        }
+    }
+}
+
+pub async fn run(args: ServeArgs, console: &mut Console) -> Result {
+    let config = super::load(&args.settings.flags(), console)?;
+    log_to_stderr(&config.log);
+    serve(config, args.demo).await.map_err(|error| Failure::failed(format!("{error:#}")))
+}
+
+/// Starts the process's log; a second start, in a test, changes nothing.
+pub fn log_to_stderr(log: &crate::config::Log) {
+    use tracing_subscriber::prelude::*;
+    let registry = tracing_subscriber::registry();
+    let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let _ = match log.format {
+        LogFormat::Text => registry.with(text.with_filter(log.level.clone())).try_init(),
+        LogFormat::Json => registry.with(text.json().with_filter(log.level.clone())).try_init(),
+    };
+}
 
 /// Runs until SIGINT or SIGTERM.
 pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
@@ -36,7 +90,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let app = installation::open(&config).await?;
     let first = welcome(&app).await?;
     let stop = CancellationToken::new();
-    let door = router::door(app.clone(), &config);
+    let door = router::door(app.clone())?;
     let http = axum::serve(listener, ServiceExt::<Request>::into_make_service(door))
         .with_graceful_shutdown(app.closing.clone().cancelled_owned());
     let http = tokio::spawn(http.into_future());
@@ -75,7 +129,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     agent_result.context("the in-process agent panicked")?
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
+pub async fn stop_signal() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

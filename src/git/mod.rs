@@ -3,6 +3,8 @@
 //! `error` and `protocol` only. Every call is the git of the machine, with a
 //! configuration of its own and nothing of the caller's environment.
 
+pub mod checkout;
 pub mod command;
+pub mod mirror;
 pub mod refs;
 pub mod remote;
