@@ -13,6 +13,7 @@
 //! | `POST /agent/v1/builds/{id}/coverage` | `CoverageBatch` | 204 |
 //! | `PUT /agent/v1/builds/{id}/artifacts/{upload_id}?attempt=&kind=&path=&bytes=&sha256=` | the file | 200 `UploadReply` |
 //! | `POST /agent/v1/builds/{id}/finish` | `Finish` | 204 |
+//! | `POST /agent/v1/builds/{id}/release` | `Release` | 204 |
 //!
 //! 409 means that this agent no longer holds the build: stop the run, discard
 //! it, report nothing more. 401 means that the token was revoked. 400 and 413
@@ -197,6 +198,15 @@ pub struct Finish {
     pub failure: Option<Failure>,
     /// Number of log chunks of this attempt; fewer stored = incomplete log.
     pub log_chunks: i64,
+}
+
+/// The agent stops before the build has ended. The server does at once what
+/// it would do when the lease runs out: queues the build again, or fails it
+/// when this was its last attempt, or ends it as asked when it was being
+/// cancelled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Release {
+    pub attempt: i64,
 }
 
 /// Why a run failed.
