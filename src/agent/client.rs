@@ -165,8 +165,7 @@ impl Client {
         upload: &Upload,
         body: reqwest::Body,
     ) -> Result<UploadReply, CallError> {
-        let mut url =
-            self.url(&["builds", build.as_str(), "artifacts", upload.id.as_str()]);
+        let mut url = self.url(&["builds", build.as_str(), "artifacts", upload.id.as_str()]);
         url.query_pairs_mut()
             .append_pair("attempt", &upload.attempt.to_string())
             .append_pair("kind", upload.kind.as_str())

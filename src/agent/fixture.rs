@@ -157,7 +157,7 @@ impl Scene {
             scheme: "Example - Release".to_owned(),
             triggered_by: Trigger::Api,
             env: Vec::new(),
-            limits: Limits { max_duration_ms: 60_000, kill_grace_ms: 5_000 },
+            limits: Limits { max_duration_ms: 60_000, kill_grace_ms: 5_000, lease_ms: 60_000 },
         };
         Self {
             work: tempfile::tempdir().unwrap(),

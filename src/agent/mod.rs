@@ -21,6 +21,8 @@ pub mod plan;
 pub mod report;
 pub mod run;
 mod scripts;
+#[cfg(test)]
+mod scripted_server;
 pub mod serve;
 pub mod spool;
 pub mod workspace;

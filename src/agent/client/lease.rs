@@ -46,9 +46,10 @@ impl Lease {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, CallError>>,
     {
-        self.lost.run_until_cancelled(self.try_until_final(what, call)).await.unwrap_or_else(|| {
-            Err(ReportError::Lost)
-        })
+        self.lost
+            .run_until_cancelled(self.try_until_final(what, call))
+            .await
+            .unwrap_or_else(|| Err(ReportError::Lost))
     }
 
     async fn try_until_final<T, F, Fut>(&self, what: &str, call: F) -> Result<T, ReportError>

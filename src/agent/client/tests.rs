@@ -1,5 +1,5 @@
 use super::*;
-use crate::agent::fixture::{Server, TOKEN, assignment};
+use crate::agent::scripted_server::{Server, TOKEN, assignment};
 
 #[test]
 fn only_a_plain_base_url_is_accepted() {

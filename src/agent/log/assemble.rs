@@ -55,8 +55,7 @@ impl Assembler {
             Stream::System => return self.system(step, &String::from_utf8_lossy(bytes), now),
         };
         let (masks, row) = (&mut self.masks, &mut self.row);
-        let other_stream =
-            if stream == Stream::Stdout { Stream::Stderr } else { Stream::Stdout };
+        let other_stream = if stream == Stream::Stdout { Stream::Stderr } else { Stream::Stdout };
         if other.step != step {
             other.release(other_stream, masks, row, now);
         }

@@ -123,11 +123,8 @@ impl Masks {
 impl Compiled {
     fn new(patterns: &BTreeSet<String>) -> Self {
         let bytes: usize = patterns.iter().map(String::len).sum();
-        let kind = if bytes <= DFA_BYTES {
-            AhoCorasickKind::DFA
-        } else {
-            AhoCorasickKind::ContiguousNFA
-        };
+        let kind =
+            if bytes <= DFA_BYTES { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
         let search = AhoCorasick::builder()
             .kind(Some(kind))
             .match_kind(MatchKind::Standard)
@@ -148,9 +145,10 @@ impl Compiled {
         }
         let at = self.patterns.partition_point(|pattern| pattern.as_bytes() < text);
         // The first candidate may be `text` itself, which is complete.
-        self.patterns[at..].iter().take(2).any(|pattern| {
-            pattern.len() > text.len() && pattern.as_bytes().starts_with(text)
-        })
+        self.patterns[at..]
+            .iter()
+            .take(2)
+            .any(|pattern| pattern.len() > text.len() && pattern.as_bytes().starts_with(text))
     }
 }
 

@@ -3,7 +3,7 @@ use std::path::Path;
 use tokio::time::timeout;
 
 use super::*;
-use crate::agent::fixture::{DEADLINE, Dice, Record, Server};
+use crate::agent::scripted_server::{DEADLINE, Dice, Record, Server};
 
 fn start(lease: &Lease, home: &Path) -> Log {
     Log::start(lease, Spool::create(home.join("spool"), 1 << 30).unwrap())
@@ -38,7 +38,8 @@ async fn random_output_arrives_whole_and_masked() {
                 2 => bytes.extend("€\n".as_bytes()),
                 _ => {
                     let length = dice.up_to(4000);
-                    bytes.extend(dice.text(&["abc", "d e", "\n", "s3cr", "0.1"], length).as_bytes());
+                    bytes
+                        .extend(dice.text(&["abc", "d e", "\n", "s3cr", "0.1"], length).as_bytes());
                 }
             }
         }

@@ -67,8 +67,7 @@ impl Repair {
             if invalid.is_empty() {
                 continue;
             }
-            let incomplete =
-                from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            let incomplete = from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
             if incomplete && chunks.peek().is_none() {
                 self.partial[..invalid.len()].copy_from_slice(invalid);
                 self.held = invalid.len();

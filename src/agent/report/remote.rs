@@ -139,8 +139,7 @@ impl RemoteReport {
             let line = format!("Coverage of \"{}\" is large: {left_out} left out", target.name);
             self.log.system(self.step(), &line).await;
         }
-        let body =
-            CoverageBatch { attempt: self.lease.attempt, ordinal: sent.targets, target };
+        let body = CoverageBatch { attempt: self.lease.attempt, ordinal: sent.targets, target };
         self.lease.coverage(&body).await?;
         sent.targets += 1;
         Ok(())

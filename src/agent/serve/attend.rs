@@ -24,12 +24,7 @@ type Ended = (Outcome, Option<Failure>);
 /// Runs the assigned build and tells the server how it ended.
 pub async fn attend(agent: &Agent, assignment: Assignment) {
     let Assignment { build_id, attempt, .. } = &assignment;
-    let lease = Lease::new(
-        agent.client.clone(),
-        build_id.clone(),
-        *attempt,
-        agent.tuning.backoff,
-    );
+    let lease = Lease::new(agent.client.clone(), build_id.clone(), *attempt, agent.tuning.backoff);
     tracing::info!(build = %lease.build, attempt, app = assignment.app_name, "A build starts");
     let work_dir = &agent.config.work_dir;
     let dirs = WorkDirs::of_run(work_dir, &lease.build, lease.attempt);
@@ -68,12 +63,7 @@ fn mask_all(agent: &Agent, assignment: &Assignment, report: &RemoteReport) {
     }
 }
 
-async fn run_and_report(
-    agent: &Agent,
-    lease: &Lease,
-    report: &RemoteReport,
-    context: RunContext,
-) {
+async fn run_and_report(agent: &Agent, lease: &Lease, report: &RemoteReport, context: RunContext) {
     let mut run = AbortOnDropHandle::new(tokio::spawn((agent.work)(context)));
     let mut given_back = false;
     let ended = tokio::select! {

@@ -1,7 +1,7 @@
 use tokio::time::timeout;
 
 use super::*;
-use crate::agent::fixture::{BACKOFF, DEADLINE, Server, TOKEN, assignment};
+use crate::agent::scripted_server::{BACKOFF, DEADLINE, Server, TOKEN, assignment};
 use crate::model::build::{FailureKind, Phase};
 use crate::model::log::Stream;
 use crate::model::secret::Secret;
@@ -153,7 +153,7 @@ async fn the_server_hears_the_phase_while_a_long_poll_waits() {
         (Outcome::Cancelled, None)
     });
     server.script(|record| record.work.push_back(assignment()));
-    let told = |record: &crate::agent::fixture::Record| {
+    let told = |record: &crate::agent::scripted_server::Record| {
         record.beats.iter().any(|beat| beat.phase == Phase::Cloning && beat.wait_ms == 0)
     };
     server.until("the phase", told).await;

@@ -65,19 +65,21 @@ fn the_worst_chunk_fits_into_a_call() {
     let mut chunk = Chunk::default();
     let mut n = 0;
     // A run a line, with times as long as they get.
-    while chunk.append("\n", place(i64::MAX - n as i64, Stream::System, &step(n % 256)), Instant::now())
-        > 0
+    while chunk.append(
+        "\n",
+        place(i64::MAX - n as i64, Stream::System, &step(n % 256)),
+        Instant::now(),
+    ) > 0
     {
         n += 1;
     }
     assert_eq!(n, MAX_RUNS);
-    let mut dice = crate::agent::fixture::Dice::new(1);
+    let mut dice = crate::agent::scripted_server::Dice::new(1);
     let noise: String = (0..MAX_CHUNK_BYTES / 2 - n)
         .map(|_| char::from_u32(0x80 + dice.up_to(0x700) as u32).unwrap())
         .collect();
-    let last = place(i64::MAX - (n - 1) as i64, Stream::System, &step(255));
     let last_step = step((n - 1) % 256);
-    let last = Place { step: &last_step, ..last };
+    let last = place(i64::MAX - (n - 1) as i64, Stream::System, &last_step);
     assert!(chunk.append(&noise, last, Instant::now()) > 0);
     let (body, _) = Packer::new().unwrap().pack(chunk).unwrap();
     assert!(body.len() < MAX_CHUNK_BODY, "{} bytes", body.len());

@@ -1,5 +1,5 @@
 use super::*;
-use crate::agent::fixture::Dice;
+use crate::agent::scripted_server::Dice;
 use crate::model::secret::Secret;
 
 struct Shown {

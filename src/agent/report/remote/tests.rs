@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::agent::fixture::{Dice, Server};
+use crate::agent::scripted_server::{Dice, Server};
 use crate::model::report::{FileCoverage, FunctionCoverage};
 
 struct Setup {

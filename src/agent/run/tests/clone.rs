@@ -11,7 +11,7 @@ use crate::protocol::Credential;
 const PASSWORD: &str = "s3cret/with:odd@chars%";
 
 fn login() -> Credential {
-    Credential { username: "ada".to_owned(), password: Secret::new(PASSWORD) }
+    Credential { username: Secret::new("ada"), password: Secret::new(PASSWORD) }
 }
 
 /// Serves a copy of `repo` as `repo.git`; returns its folder and server.
@@ -121,7 +121,7 @@ async fn a_wrong_credential_fails_with_the_words_of_git() {
     let mut scene = Scene::new(&format!("{}/repo.git", remote.url));
     let done = scene.run().await.failed(FailureKind::CloneFailed, "could not read Username");
     done.shows("fatal: could not read Username");
-    let wrong = Credential { username: "ada".to_owned(), password: Secret::new("wrong-one") };
+    let wrong = Credential { username: Secret::new("ada"), password: Secret::new("wrong-one") };
     scene.assignment.source.credential = Some(wrong);
     let done = scene.run().await.failed(FailureKind::CloneFailed, "Authentication failed");
     done.shows("fatal: Authentication failed for");
