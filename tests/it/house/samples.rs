@@ -164,6 +164,8 @@ fn only_listed_functions_write_a_build_status() {
         ("src/db/builds.rs", &rogue, &["status"]),
         ("src/db/builds.rs", &constant, &["status"]),
         ("src/db/builds.rs", &claim, &[]),
+        ("src/db/builds.rs", &claim.replace("builds\n", "builds AS b\n"), &[]),
+        ("src/db/builds.rs", &rogue.replace("builds\n", "builds AS b\n"), &["status"]),
         ("src/db/leases.rs", &claim, &["status"]),
         (
             "src/db/builds.rs",
@@ -217,7 +219,9 @@ fn a_file_opens_with_its_purpose() {
     };
     assert_eq!(bare("src/db/apps.rs"), ["header"]);
     assert_eq!(bare("crates/formats/src/junit.rs"), ["header"]);
+    assert_eq!(bare("tests/it/stories.rs"), ["header"]);
     assert_eq!(bare("src/db/apps/tests.rs"), [""; 0]);
+    assert_eq!(bare("src/db/apps/tests/paging.rs"), [""; 0]);
 }
 
 #[test]

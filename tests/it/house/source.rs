@@ -47,7 +47,7 @@ impl Facts {
     /// If `text` is not made of Rust tokens.
     pub fn read(path: &str, text: &str) -> Result<Self, proc_macro2::LexError> {
         let mut facts = Self::default();
-        let test = path.ends_with("/tests.rs");
+        let test = is_unit_test(path);
         let place = Place { module: module_of(path), test, ..Place::default() };
         facts.walk(TokenStream::from_str(text)?, &place);
         Ok(facts)
@@ -241,6 +241,12 @@ impl Facts {
 enum Item {
     Module(String),
     Function(String),
+}
+
+/// `tests.rs` beside the file that it tests, or a file below such a `tests/`.
+pub fn is_unit_test(path: &str) -> bool {
+    let inside = path.split_once("src/").map_or("", |(_, inside)| inside);
+    inside.ends_with("/tests.rs") || inside.contains("/tests/")
 }
 
 /// `src/api/v1/builds.rs` is `["api", "v1", "builds"]`; `src/lib.rs` is `[]`.
