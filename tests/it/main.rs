@@ -1,1 +1,11 @@
-fn main() {}
+//! The one test binary: stories through HTTP and the command line, and the
+//! rules of the house. One binary, because each links the whole server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    reason = "a test may panic, reads its own environment, and a story is told in one piece"
+)]
+
+mod house;
