@@ -30,10 +30,7 @@ pub fn door(app: Arc<App>) -> Result<Door> {
         .merge(reference(&app)?);
     let authenticate = authenticate_by(move |token| {
         let app = app.clone();
-        async move {
-            let mut tx = app.db.read().await?;
-            accounts::find_actor(&mut tx, token.expose()).await
-        }
+        async move { accounts::recall_actor(&app.db, token.expose()).await }
     });
     Ok(Door::new(router, authenticate, metrics, Limits::default()))
 }

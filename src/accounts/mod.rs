@@ -1,9 +1,9 @@
 //! Users, tokens and the only place that answers "may they?". Touches `db`
 //! and `secrets`.
 
-use crate::db::accounts::{self as rows, AccessRow};
+use crate::db::accounts::{self as rows, AccessRow, TokenOwner};
 use crate::db::builds::SeenBuild;
-use crate::db::{self, Tx};
+use crate::db::{self, Db, Tx};
 use crate::error::{Error, Result};
 use crate::model::account::{Access, Actor, Organisation, User};
 use crate::model::app::App as AppRow;
@@ -48,6 +48,14 @@ pub async fn authorize_app(tx: &mut Tx, actor: &Actor, need: Access, id: &AppId)
     Ok(app)
 }
 
+/// `authorize_app` for reading, without a query where nothing has changed.
+pub async fn recall_app(db: &Db, actor: &Actor, id: &AppId) -> Result<AppRow> {
+    let answer = db.recall_app(&actor.user_id, id).await?;
+    let (app, row) = answer.ok_or_else(Error::not_found)?;
+    check(strongest(actor, &row), Access::Read)?;
+    Ok(app)
+}
+
 /// The build, if `actor` may do `need` with its app; errors as `authorize_app`.
 pub async fn authorize_build(
     tx: &mut Tx,
@@ -66,8 +74,20 @@ pub async fn find_actor(tx: &mut Tx, token: &str) -> Result<Option<Actor>> {
     if !token.starts_with(PERSONAL_PREFIX) {
         return Ok(None);
     }
-    let owner = rows::find_token(tx, &secrets::hash_token(token)).await?;
-    Ok(owner.map(|o| Actor { user_id: o.user_id, token_id: o.token_id, is_admin: o.is_admin }))
+    Ok(rows::find_token(tx, &secrets::hash_token(token)).await?.map(actor_of))
+}
+
+/// `find_actor`, without a query where nothing has changed.
+pub async fn recall_actor(db: &Db, token: &str) -> Result<Option<Actor>> {
+    if !token.starts_with(PERSONAL_PREFIX) {
+        return Ok(None);
+    }
+    Ok(db.recall_token(&secrets::hash_token(token)).await?.map(actor_of))
+}
+
+fn actor_of(owner: TokenOwner) -> Actor {
+    let TokenOwner { token_id, user_id, is_admin } = owner;
+    Actor { user_id, token_id, is_admin }
 }
 
 /// Which agent token this is; `None` if it is unknown or revoked.

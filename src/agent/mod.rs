@@ -20,9 +20,9 @@ mod phases;
 pub mod plan;
 pub mod report;
 pub mod run;
-mod scripts;
 #[cfg(test)]
 mod scripted_server;
+mod scripts;
 pub mod serve;
 pub mod spool;
 pub mod workspace;

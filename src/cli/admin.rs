@@ -234,7 +234,13 @@ async fn app_verb(app: &App, verb: AppVerb, console: &mut Console) -> Result<Ans
     }
 }
 
-async fn add_app(app: &App, name: &str, platform: Platform, repo: &str, owner: &str) -> Result<Answer> {
+async fn add_app(
+    app: &App,
+    name: &str,
+    platform: Platform,
+    repo: &str,
+    owner: &str,
+) -> Result<Answer> {
     let mut tx = app.db.write().await?;
     let user = accounts::find_user(&mut tx, owner).await?;
     let org = db::accounts::find_owned_organisation(&mut tx, &user.id)
@@ -244,7 +250,10 @@ async fn add_app(app: &App, name: &str, platform: Platform, repo: &str, owner: &
     let row = apps::add(app, &mut tx, &new).await?;
     tx.commit().await?;
     Ok(Answer {
-        text: format!("Added {} as {}\nStart a build: shipmate trigger {}\n", row.name, row.id, row.id),
+        text: format!(
+            "Added {} as {}\nStart a build: shipmate trigger {}\n",
+            row.name, row.id, row.id
+        ),
         json: json!({ "app_id": row.id }),
     })
 }
@@ -257,7 +266,9 @@ fn absolute(repo: &str, console: &Console) -> String {
 }
 
 async fn find_app(tx: &mut Tx, id: &AppId) -> Result<AppRow> {
-    let missing = || Failure::failed(format!("no app has the id {id}; list them with: shipmate admin app list"));
+    let missing = || {
+        Failure::failed(format!("no app has the id {id}; list them with: shipmate admin app list"))
+    };
     db::apps::find(tx, id).await?.ok_or_else(missing)
 }
 

@@ -55,7 +55,8 @@ pub async fn run(args: BuildArgs, console: &mut Console) -> Result {
     let built = local::build(options).await;
     console.out = Box::new(std::io::stdout());
     console.err = Box::new(std::io::stderr());
-    let summary = built.map_err(|error| Failure::failed(format!("{shown} cannot be built: {error}")))?;
+    let summary =
+        built.map_err(|error| Failure::failed(format!("{shown} cannot be built: {error}")))?;
     console.print(&summary.to_string())?;
     match summary.exit_code() {
         0 => Ok(()),

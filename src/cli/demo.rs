@@ -42,7 +42,8 @@ pub async fn run(app: &App, data_dir: &Path) -> anyhow::Result<()> {
     let row = demo_app(app, &user, &repository).await?;
     let branch = apps::resolve_branch(app, &row, None).await?;
     let mut tx = app.db.write().await?;
-    let request = Request { app: &row, branch: &branch, trigger: Trigger::Api, user: Some(&user.id) };
+    let request =
+        Request { app: &row, branch: &branch, trigger: Trigger::Api, user: Some(&user.id) };
     let id = trigger(app, &mut tx, &request).await?;
     tx.commit().await?;
     let build = wait(app, &id).await?;
@@ -74,7 +75,8 @@ async fn demo_app(app: &App, user: &User, repository: &Path) -> anyhow::Result<A
     if let Some(row) = known.into_iter().find(|row| row.org_id == org.id && row.repo_url == url) {
         return Ok(row);
     }
-    let new = apps::NewApp { org: &org.id, name: APP_NAME, platform: Platform::Android, repo_url: &url };
+    let new =
+        apps::NewApp { org: &org.id, name: APP_NAME, platform: Platform::Android, repo_url: &url };
     let row = apps::add(app, &mut tx, &new).await?;
     tx.commit().await?;
     Ok(row)
@@ -141,7 +143,11 @@ async fn report(app: &App, build: &Build, token: &Secret) -> anyhow::Result<()> 
     if let Some(message) = &build.failure_message {
         println!("  {message}");
     }
-    println!("  tests passed:  {} of {}", build.tests_passed.unwrap_or(0), build.tests_count.unwrap_or(0));
+    println!(
+        "  tests passed:  {} of {}",
+        build.tests_passed.unwrap_or(0),
+        build.tests_count.unwrap_or(0)
+    );
     println!("  coverage:      {:.0} %", build.coverage.unwrap_or(0.0) * 100.0);
     println!();
     println!("The end of its log:");

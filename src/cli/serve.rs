@@ -97,7 +97,8 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let jobs = tokio::spawn(jobs::run(app.clone(), stop.clone()));
     let reaper = tokio::spawn(jobs::reap_leases(app.clone(), stop.clone()));
     let agent_stop = CancellationToken::new();
-    let mut agent = tokio::spawn(run_agent(app.clone(), config.clone(), address, agent_stop.clone()));
+    let mut agent =
+        tokio::spawn(run_agent(app.clone(), config.clone(), address, agent_stop.clone()));
     announce(&config, first.as_ref());
     if with_demo {
         let app = app.clone();
@@ -146,7 +147,8 @@ async fn welcome(app: &App) -> anyhow::Result<Option<Secret>> {
         return Ok(None);
     }
     let now = app.clock.now();
-    let (_, token) = accounts::add_user(&mut tx, ADMIN_EMAIL, Some("Administrator"), true, now).await?;
+    let (_, token) =
+        accounts::add_user(&mut tx, ADMIN_EMAIL, Some("Administrator"), true, now).await?;
     tx.commit().await?;
     Ok(Some(token))
 }
@@ -178,7 +180,9 @@ async fn run_agent(
         token: agent_token(&app, &config.data_dir).await?,
         name: format!("in-process@{}", agent::host_name()),
         slots: config.agent.slots,
-        labels: labels.map(|(key, value)| protocol::Label { key: key.clone(), value: value.clone() }).collect(),
+        labels: labels
+            .map(|(key, value)| protocol::Label { key: key.clone(), value: value.clone() })
+            .collect(),
         work_dir: config.agent.work_dir.clone(),
     };
     let stopping = stop.clone();

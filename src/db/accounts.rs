@@ -78,7 +78,7 @@ pub async fn set_app_access(tx: &mut Tx, app: &AppId, user: &UserId, access: Acc
 }
 
 /// What the app's own list and the organisation's list say about `user`.
-#[derive(Debug, Default, sqlx::FromRow)]
+#[derive(Debug, Clone, Default, sqlx::FromRow)]
 pub struct AccessRow {
     /// `read` or `full`.
     pub app_access: Option<String>,
@@ -117,7 +117,7 @@ pub async fn insert_token(
 }
 
 /// The owner of a live token.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow)]
 pub struct TokenOwner {
     pub token_id: TokenId,
     pub user_id: UserId,

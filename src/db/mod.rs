@@ -9,6 +9,7 @@ pub mod artifacts;
 pub mod builds;
 pub mod jobs;
 pub mod logs;
+mod memo;
 pub mod migrate;
 pub mod results;
 pub mod sql;

@@ -5,7 +5,8 @@
 //! writes start with `BEGIN IMMEDIATE` on SQLite, one at a time, so that a
 //! writer waits in our queue and not in SQLite's busy loop.
 
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,14 @@ use sqlx::sqlite::{
 };
 use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use crate::db::accounts::{self, AccessRow, TokenOwner};
+use crate::db::apps;
+use crate::db::memo::{Memo, Stamp};
 use crate::db::value::{Value, postgres_arguments, sqlite_arguments};
 use crate::db::wake::{Topic, Wake};
 use crate::error::{Error, Result};
+use crate::model::app::App;
+use crate::model::ids::{AppId, UserId};
 
 /// How long a call waits for a connection before it answers "unavailable".
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,11 +38,19 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 pub struct Db {
     pools: Pools,
     wake: Arc<Wake>,
+    memos: Arc<Memos>,
+}
+
+/// What every request asks (see `memo`).
+#[derive(Debug, Default)]
+struct Memos {
+    owners: Memo<String, TokenOwner>,
+    apps: Memo<(UserId, AppId), (App, AccessRow)>,
 }
 
 #[derive(Clone, Debug)]
 enum Pools {
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite { read: SqlitePool, write: SqlitePool, log: PathBuf },
     Postgres(PgPool),
 }
 
@@ -75,7 +89,10 @@ impl Db {
         };
         let write = pool(1).connect_with(options.clone()).await?;
         let read = pool(SQLITE_READERS).connect_lazy_with(options);
-        Ok(Self { pools: Pools::Sqlite { read, write }, wake: Arc::default() })
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let pools = Pools::Sqlite { read, write, log: log.into() };
+        Ok(Self { pools, wake: Arc::default(), memos: Arc::default() })
     }
 
     /// Connects to PostgreSQL at `url` (`postgres://..`) and listens for the
@@ -88,7 +105,7 @@ impl Db {
             .await?;
         let wake = Arc::<Wake>::default();
         crate::db::wake::listen(pool.clone(), Arc::downgrade(&wake));
-        Ok(Self { pools: Pools::Postgres(pool), wake })
+        Ok(Self { pools: Pools::Postgres(pool), wake, memos: Arc::default() })
     }
 
     /// A connection for reading.
@@ -111,6 +128,39 @@ impl Db {
         Ok(self.tx(inner))
     }
 
+    /// The state of the database, where it can be known without a query.
+    fn stamp(&self) -> Option<Stamp> {
+        let Pools::Sqlite { log, .. } = &self.pools else { return None };
+        let file = std::fs::metadata(log).ok()?;
+        Some(Stamp { bytes: file.len(), seconds: file.mtime(), nanoseconds: file.mtime_nsec() })
+    }
+
+    /// `accounts::find_token`, remembered until something is committed.
+    pub async fn recall_token(&self, hash: &str) -> Result<Option<TokenOwner>> {
+        let (stamp, key) = (self.stamp(), hash.to_owned());
+        if let Some(owner) = self.memos.owners.recall(stamp, &key) {
+            return Ok(Some(owner));
+        }
+        let found = accounts::find_token(&mut self.read().await?, hash).await?;
+        if let Some(owner) = &found {
+            self.memos.owners.remember(stamp, key, owner.clone());
+        }
+        Ok(found)
+    }
+
+    /// An app and what is said of the user's access, remembered likewise.
+    pub async fn recall_app(&self, user: &UserId, id: &AppId) -> Result<Option<(App, AccessRow)>> {
+        let (stamp, key) = (self.stamp(), (user.clone(), id.clone()));
+        if let Some(answer) = self.memos.apps.recall(stamp, &key) {
+            return Ok(Some(answer));
+        }
+        let mut tx = self.read().await?;
+        let Some(app) = apps::find(&mut tx, id).await? else { return Ok(None) };
+        let answer = (app, accounts::find_access(&mut tx, id, user).await?);
+        self.memos.apps.remember(stamp, key, answer.clone());
+        Ok(Some(answer))
+    }
+
     fn tx(&self, inner: Inner) -> Tx {
         Tx { inner, topics: Vec::new(), wake: self.wake.clone() }
     }
@@ -131,7 +181,7 @@ impl Db {
     /// Closes all connections; SQLite folds its write-ahead log.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { read, write } => {
+            Pools::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
             }

@@ -14,8 +14,8 @@ use crate::agent::log::LogEnd;
 use crate::agent::report::Report;
 use crate::agent::report::remote::RemoteReport;
 use crate::agent::run::RunContext;
-use crate::agent::workspace::WorkDirs;
 use crate::agent::serve::{Agent, heartbeat};
+use crate::agent::workspace::WorkDirs;
 use crate::model::build::{FailureKind, Outcome};
 use crate::protocol::{Assignment, Failure, Finish, HEARTBEAT_MS, Release};
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::Response;
 
-use crate::accounts::{authorize_app, authorize_build};
+use crate::accounts::{authorize_app, authorize_build, recall_app};
 use crate::api::v1::links;
 use crate::api::v1::wire;
 use crate::app::App;
@@ -80,8 +80,8 @@ pub async fn list(
 ) -> Result<Response, Fault> {
     let asked = Asked::read(&params)?;
     let page = PageRequest::read(&params, SizeName::Limit)?;
+    recall_app(&app.db, &actor, &id).await?;
     let mut tx = app.db.read().await?;
-    authorize_app(&mut tx, &actor, Access::Read, &id).await?;
     let before = match &page.from {
         None => None,
         Some(cursor) => {
@@ -98,7 +98,7 @@ pub async fn list(
     let mut builds = db::builds::list(&mut tx, &id, &filter, page.fetch()).await?;
     drop(tx);
     let more = page.cut(&mut builds);
-    let mut response = reply::ok(&show_all(&app, &builds)?)?;
+    let mut response = show_all(&app, &builds)?;
     if let (true, Some(last)) = (more, builds.last()) {
         let cursor = Cursor::new(last.created_at, last.id.as_str())?;
         let link = page.next_link(&params, &["branch", "scheme", "status"], &cursor)?;
@@ -131,8 +131,8 @@ pub async fn latest(
     params: Params,
 ) -> Result<Response, Fault> {
     let asked = Asked::read(&params)?;
+    recall_app(&app.db, &actor, &id).await?;
     let mut tx = app.db.read().await?;
-    authorize_app(&mut tx, &actor, Access::Read, &id).await?;
     let newest = db::builds::list(&mut tx, &id, &asked.filter(), 1).await?;
     drop(tx);
     let build = newest.first().ok_or_else(Error::not_found)?;
@@ -167,15 +167,19 @@ fn show_one(app: &App, build: &Build) -> Result<Response> {
     reply::ok(&wire::Build::of(build, &html_url, links::sign(app, build, &downloads)))
 }
 
-fn show_all(app: &App, builds: &[Build]) -> Result<Vec<serde_json::Value>> {
-    let mut shown = Vec::with_capacity(builds.len());
-    for build in builds {
-        let downloads = links::downloads_of(build)?;
-        let html_url = links::commit_page(&build.repo_url, &build.commit_sha);
-        let wire = wire::Build::of(build, &html_url, links::sign(app, build, &downloads));
-        shown.push(serde_json::to_value(&wire).map_err(|e| Error::internal("writing JSON", e))?);
-    }
-    Ok(shown)
+fn show_all(app: &App, builds: &[Build]) -> Result<Response> {
+    let downloads = builds.iter().map(links::downloads_of).collect::<Result<Vec<_>>>()?;
+    let pages: Vec<_> =
+        builds.iter().map(|b| links::commit_page(&b.repo_url, &b.commit_sha)).collect();
+    let shown: Vec<_> = builds
+        .iter()
+        .zip(&pages)
+        .zip(&downloads)
+        .map(|((build, page), offered)| {
+            wire::Build::of(build, page, links::sign(app, build, offered))
+        })
+        .collect();
+    reply::ok(&shown)
 }
 
 /// Build the tip of a branch.
