@@ -1,1 +1,9 @@
-//! Runs git: ls-remote for the server, checkout for the agent.
+//! Runs git with bounded time and output: checkout for the agent, and what
+//! the server asks of a remote. Knows no SQL and no build; may import `model`,
+//! `error` and `protocol` only. Every call is the git of the machine, with a
+//! configuration of its own and nothing of the caller's environment.
+
+pub mod checkout;
+pub mod command;
+pub mod mirror;
+pub mod remote;

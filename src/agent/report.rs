@@ -1,0 +1,130 @@
+//! Where a run reports to: the server, or the terminal of `shipmate build`.
+//! The run knows only this; neither wire nor terminal shows through.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::artifact::ArtifactKind;
+use crate::model::build::Phase;
+use crate::model::log::Stream;
+use crate::model::report::{TargetCoverage, TestResult};
+use crate::model::secret::Secret;
+
+pub mod local;
+pub mod remote;
+
+/// One of the two receivers; clones report to the same.
+#[derive(Clone)]
+pub enum Report {
+    Remote(Arc<remote::RemoteReport>),
+    Local(Arc<local::LocalReport>),
+}
+
+/// A report was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The server no longer counts on this run (409, 401, 404): stop, discard.
+    #[error("the server no longer counts on this run")]
+    Lost,
+    /// Final for this one call (400, 413).
+    #[error("the server refused: {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl Report {
+    /// Raw output bytes of a step, split anywhere. Waits while the receiver is
+    /// behind.
+    pub async fn write(&self, step: &str, stream: Stream, bytes: &[u8]) {
+        match self {
+            Self::Remote(report) => report.write(step, stream, bytes).await,
+            Self::Local(report) => report.write(stream, bytes),
+        }
+    }
+
+    /// One line of Shipmate's own.
+    pub async fn system(&self, step: &str, line: &str) {
+        match self {
+            Self::Remote(report) => report.system(step, line).await,
+            Self::Local(report) => report.system(line),
+        }
+    }
+
+    /// From now on masks this value in the log.
+    pub fn mask(&self, secret: &Secret) {
+        match self {
+            Self::Remote(report) => report.mask(secret),
+            Self::Local(report) => report.mask(secret),
+        }
+    }
+
+    pub fn phase(&self, phase: Phase) {
+        match self {
+            Self::Remote(report) => report.phase(phase),
+            // The titles in the log say the same.
+            Self::Local(_) => {}
+        }
+    }
+
+    /// What the clone resolved to.
+    ///
+    /// # Errors
+    /// See `ReportError`.
+    pub async fn commit(
+        &self,
+        branch: &str,
+        sha: &str,
+        author: &str,
+        message: &str,
+    ) -> Result<(), ReportError> {
+        match self {
+            Self::Remote(report) => report.commit(branch, sha, author, message).await,
+            Self::Local(_) => Ok(()),
+        }
+    }
+
+    /// Results of one report; may be called several times.
+    ///
+    /// # Errors
+    /// See `ReportError`.
+    pub async fn tests(&self, tests: Vec<TestResult>) -> Result<(), ReportError> {
+        match self {
+            Self::Remote(report) => report.tests(tests).await,
+            Self::Local(report) => {
+                report.tests(tests);
+                Ok(())
+            }
+        }
+    }
+
+    /// Coverage of one target.
+    ///
+    /// # Errors
+    /// See `ReportError`.
+    pub async fn coverage(&self, target: TargetCoverage) -> Result<(), ReportError> {
+        match self {
+            Self::Remote(report) => report.coverage(target).await,
+            Self::Local(report) => {
+                report.coverage(target);
+                Ok(())
+            }
+        }
+    }
+
+    /// A file to keep; `relative` is its path in the folder it comes from.
+    ///
+    /// # Errors
+    /// See `ReportError`.
+    pub async fn artifact(
+        &self,
+        kind: ArtifactKind,
+        relative: &str,
+        file: &Path,
+    ) -> Result<(), ReportError> {
+        match self {
+            Self::Remote(report) => report.artifact(kind, relative, file).await,
+            Self::Local(report) => report.artifact(kind, relative, file).await,
+        }
+    }
+}
