@@ -14,7 +14,6 @@ use crate::agent::report::Report;
 use crate::agent::report::local::{LocalReport, LocalResults, Sink};
 use crate::agent::run::{RunContext, RunResult, run_on};
 use crate::agent::scripts::FINALLY;
-
 use crate::agent::workspace::WorkDirs;
 use crate::git::checkout::{configure_home, head};
 use crate::git::command::Git;

@@ -6,6 +6,8 @@ mod collect;
 mod detect;
 mod environment;
 pub mod executor;
+#[cfg(test)]
+mod fixture;
 pub mod local;
 mod log;
 mod phases;

@@ -48,8 +48,9 @@ pub async fn kill_orphans(work_dir: &Path) {
 fn kill_recorded(record: &Path) {
     let Ok(text) = fs::read(record) else { return };
     let Ok(Record { pgid, start }) = serde_json::from_slice(&text) else { return };
-    if let Some(leader) = Pid::from_raw(pgid)
-        && pgid > 1
+    // 1 is every process, 0 and below are not numbers of processes.
+    if pgid > 1
+        && let Some(leader) = Pid::from_raw(pgid)
         && start_of(leader) == Some(start)
     {
         let _ = kill_process_group(leader, Signal::KILL);
