@@ -101,7 +101,7 @@ fn find_reports(workspace: &Path, plan: &Plan) -> (Vec<Candidate>, Vec<String>) 
         let run = if nested { first.to_owned() } else { String::new() };
         candidates.push(Candidate { file, run, tests: nested, coverage: true, by_glob: false });
     }
-    if !(plan.tests.is_empty && plan.coverage.is_empty) {
+    if !(plan.tests.is_empty() && plan.coverage.is_empty()) {
         for file in sweep.files_below(workspace, &[&plan.tests, &plan.coverage]) {
             let relative = Path::new(&file.relative);
             if relative.starts_with(REPORTS) {
@@ -269,7 +269,7 @@ fn find_artifacts(layout: &Layout, plan: &Plan) -> (Vec<(ArtifactKind, Found)>, 
     let mut add = |kind, found: Vec<Found>| files.extend(found.into_iter().map(|f| (kind, f)));
     add(ArtifactKind::Product, sweep.files_below(&layout.products, &[]));
     add(ArtifactKind::Apk, sweep.files_below(&layout.apks, &[]));
-    if !plan.artifacts.is_empty {
+    if !plan.artifacts.is_empty() {
         add(ArtifactKind::File, sweep.files_below(&layout.workspace, &[&plan.artifacts]));
     }
     let mut notes = sweep.notes;

@@ -87,10 +87,7 @@ pub struct Timeout(pub Duration);
 
 /// Patterns of paths below the root: `*` stays in a folder, `**` does not.
 #[derive(Debug, Clone, Default)]
-pub struct Globs {
-    pub set: GlobSet,
-    pub is_empty: bool,
-}
+pub struct Globs(GlobSet);
 
 /// A wrong `shipmate.yml`, in one line for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -304,11 +301,10 @@ impl<'de> Deserialize<'de> for Globs {
             return Err(D::Error::custom(format!("expected at most {MAX_GLOBS} patterns")));
         }
         let mut builder = GlobSetBuilder::new();
-        let is_empty = patterns.is_empty();
         patterns.into_iter().for_each(|pattern| {
             builder.add(pattern.0);
         });
-        Ok(Self { set: builder.build().map_err(D::Error::custom)?, is_empty })
+        builder.build().map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -349,7 +345,11 @@ impl JsonSchema for Globs {
 
 impl Globs {
     pub fn matches(&self, relative: &Path) -> bool {
-        !self.is_empty && self.set.is_match(relative)
+        self.0.is_match(relative)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -77,7 +77,7 @@ async fn scripts_can_fetch_the_rest_of_a_local_remote() {
 #[tokio::test]
 async fn scripts_can_fetch_with_the_credential_which_shows_nowhere() {
     let script = format!(
-        "{FETCH_MORE}env > env.txt\ncat .git/config > config.txt\nps axww > ps.txt || true
+        "{FETCH_MORE}env > env.txt\ncat .git/config > config.txt\nGIT_TRACE=\"$PWD/trace.txt\" git fetch --quiet
 git credential fill <<< $'protocol=http\\nhost='\"$(git remote get-url origin | cut -d/ -f3)\"
 find \"$HOME\" -type f -print0 | xargs -0 cat > home.txt
 "
@@ -92,12 +92,15 @@ find \"$HOME\" -type f -print0 | xargs -0 cat > home.txt
     // `git credential fill` prints it, which proves that it was usable.
     done.shows("password=********");
     assert_eq!(done.read(".git/config").lines().filter(|l| l.contains(&remote.url)).count(), 1);
+    // The arguments of every process that git starts, as `ps` would show them.
+    let trace = done.read("trace.txt");
+    assert!(trace.contains("credential-store"), "{trace}");
     let encoded = "s3cret%2Fwith%3Aodd%40chars%25";
     for text in [
         &done.log,
         &done.read("env.txt"),
         &done.read("config.txt"),
-        &done.read("ps.txt"),
+        &trace,
         &done.read("home.txt"),
         &everything_below(&scene.work.path().join("mirrors")),
         &everything_below(&done.root),
@@ -247,7 +250,8 @@ async fn submodules_come_along_recursively() {
     repo.commit("with a submodule", &[]);
     // The submodule has moved on since.
     middle.commit("later", &[("middle.txt", "later")]);
-    let done = Scene::new(&repo.url()).run().await.succeeded();
+    let mut scene = Scene::new(&repo.url());
+    let done = scene.run().await.succeeded();
     assert_eq!(done.read("deps/middle/middle.txt"), "middle");
     assert_eq!(done.read("deps/middle/leaf/leaf.txt"), "leaf");
 }
