@@ -21,8 +21,8 @@ use crate::model::artifact::ArtifactKind;
 use crate::model::ids::BuildId;
 use crate::model::secret::Secret;
 use crate::protocol::{
-    Assignment, ClaimRequest, CommitReport, CoverageBatch, Finish, Heartbeat, HeartbeatReply, Hello,
-    LogReply, MAX_JSON_BODY, Release, TestBatch, UploadReply,
+    Assignment, ClaimRequest, CommitReport, CoverageBatch, Finish, Heartbeat, HeartbeatReply,
+    Hello, LogReply, MAX_JSON_BODY, Release, TestBatch, UploadReply,
 };
 
 /// For an answer that the server does not make us wait for.

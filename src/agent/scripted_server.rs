@@ -67,6 +67,9 @@ impl Dice {
     }
 }
 
+/// Query and body of an upload.
+pub type Received = (Vec<(String, String)>, Vec<u8>);
+
 /// What the server got, and what it is to answer.
 #[derive(Default)]
 pub struct Record {
@@ -79,7 +82,7 @@ pub struct Record {
     pub tests: Vec<TestBatch>,
     pub coverage: Vec<CoverageBatch>,
     /// By upload id: the query and the bytes.
-    pub artifacts: BTreeMap<String, (Vec<(String, String)>, Vec<u8>)>,
+    pub artifacts: BTreeMap<String, Received>,
     pub finishes: Vec<Finish>,
     pub releases: Vec<Release>,
     pub work: VecDeque<Assignment>,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::app::App;
@@ -26,15 +25,15 @@ pub async fn log(
     Agent(token): Agent,
     PathId(build): PathId<BuildId>,
     query: Query,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Fault> {
     let holder = Holder { token: &token, build: &build, attempt: query.parse("attempt")? };
     let seq: i64 = query.parse("seq")?;
     if seq < 0 {
         return Err(Error::invalid_parameter("seq").into());
     }
-    let bytes = body::read(&headers, body, MAX_CHUNK_BODY).await?;
+    let (parts, body) = request.into_parts();
+    let bytes = body::read(&parts.headers, body, MAX_CHUNK_BODY).await?;
     Ok(reply::ok(&logs::append(&app, holder, seq, bytes).await?)?)
 }
 

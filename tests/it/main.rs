@@ -8,4 +8,11 @@
     reason = "a test may panic, reads its own environment, and a story is told in one piece"
 )]
 
+#[macro_use]
+#[allow(dead_code, reason = "tools for stories that are still to come")]
+mod harness;
+
+mod api;
+mod db;
 mod house;
+mod stories;

@@ -1,0 +1,1 @@
+//! api.md section 1 on the real routes.

@@ -1,0 +1,1 @@
+//! From the trigger to the finished build.

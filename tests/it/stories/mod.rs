@@ -1,0 +1,3 @@
+//! Whole stories with the real agent and real git.
+
+mod main_loop;
