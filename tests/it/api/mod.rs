@@ -1,3 +1,42 @@
-//! The v1 API as its clients use it: the real router over real sockets.
+//! The v1 API as its clients use it: the real router over real sockets, on
+//! both databases.
 
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::harness::app::{Person, TestApp};
+use crate::harness::server::{Answer, TestServer};
+
+mod builds;
 mod conventions;
+
+/// Somebody who calls the server.
+struct Caller {
+    server: TestServer,
+    token: String,
+}
+
+impl Caller {
+    async fn new(app: &TestApp, person: &Person) -> Self {
+        let token = person.token.expose().to_owned();
+        Self { server: TestServer::start(&app.app).await, token }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.server.call(Method::GET, path, Some(&self.token), "").await
+    }
+
+    async fn get_json(&self, path: &str) -> Value {
+        self.get(path).await.expect(200).json()
+    }
+
+    async fn post(&self, path: &str, media: &str, body: &str) -> Answer {
+        let url = format!("{}{path}", self.server.url);
+        let request = self.server.client.post(url).bearer_auth(&self.token);
+        let request = match media {
+            "" => request,
+            media => request.header("content-type", media),
+        };
+        Answer::of(request.body(body.to_owned())).await
+    }
+}
