@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, hkdf, hmac};
 
 use crate::error::{Error, Result};
+use crate::model::hex::hex;
 use crate::model::secret::Secret;
 use crate::model::time::Millis;
 
@@ -176,15 +177,6 @@ pub fn generate_token(prefix: &str) -> Secret {
 /// enough: there is nothing to guess.
 pub fn hash_token(token: &str) -> String {
     hex(digest::digest(&digest::SHA256, token.as_bytes()).as_ref())
-}
-
-/// Lowercase hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        write!(out, "{byte:02x}").expect("writing to a string cannot fail");
-        out
-    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::protocol::{
     CLAIM_WAIT_MS, ClaimRequest, HEARTBEAT_MS, Heartbeat, HeartbeatReply, Hello, Release,
 };
 
-use super::{Agent, Message};
+use super::{Agent, Message, assignment};
 
 /// How often a waiting call looks for itself; wake-ups make it faster.
 const POLL: Duration = Duration::from_secs(1);
@@ -43,8 +43,8 @@ pub async fn claim(
     let mut bell = app.db.wake().on(&Topic::Queue);
     // The first look also answers a repeated claim and records the agent.
     loop {
-        if let Some(assignment) = queue::claim(&app, &token, &request).await? {
-            return Ok(reply::ok(&assignment)?);
+        if let Some(build) = queue::claim(&app, &token, &request).await? {
+            return Ok(reply::ok(&assignment::of(&app, &build).await?)?);
         }
         loop {
             let left = end.saturating_duration_since(Instant::now());

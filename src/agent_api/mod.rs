@@ -20,6 +20,7 @@ use crate::http::params::last_value;
 use crate::model::ids::TokenId;
 use crate::protocol::MAX_JSON_BODY;
 
+mod assignment;
 mod claim;
 mod report;
 mod upload;

@@ -13,7 +13,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMulti
 use ring::digest;
 
 use crate::error::{Error, Result};
-use crate::secrets::hex;
+use crate::model::hex::hex;
 
 pub mod key;
 

@@ -9,8 +9,8 @@ use crate::blobs::BlobKey;
 use crate::db;
 use crate::db::logs::{ChunkHead, Folded};
 use crate::error::{Error, Result};
+use crate::model::hex::hex;
 use crate::model::ids::BuildId;
-use crate::secrets::hex;
 
 use super::logs::{self, Piece};
 

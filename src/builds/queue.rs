@@ -1,7 +1,6 @@
 //! Order, claim and lease. The build row is the queue; agents pull.
 
 use crate::app::App;
-use crate::apps;
 use crate::db::agents::Introduction;
 use crate::db::builds::Claim;
 use crate::db::wake::Topic;
@@ -9,7 +8,7 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::{Build, Phase};
 use crate::model::ids::{AgentId, TokenId};
-use crate::protocol::{Assignment, ClaimRequest, Heartbeat, HeartbeatReply, Hello, Limits, Source};
+use crate::protocol::{ClaimRequest, Heartbeat, HeartbeatReply, Hello};
 
 use super::{Holder, hold, lost, reap};
 
@@ -35,11 +34,7 @@ pub async fn hello(app: &App, token: &TokenId, hello: &Hello) -> Result<()> {
 ///
 /// # Errors
 /// `Invalid`, naming the member, for an introduction that is too large.
-pub async fn claim(
-    app: &App,
-    token: &TokenId,
-    request: &ClaimRequest,
-) -> Result<Option<Assignment>> {
+pub async fn claim(app: &App, token: &TokenId, request: &ClaimRequest) -> Result<Option<Build>> {
     check(request)?;
     let mut tx = app.db.write().await?;
     let now = app.clock.now();
@@ -58,13 +53,8 @@ pub async fn claim(
             build
         }
     };
-    let Some(build) = build else {
-        tx.commit().await?;
-        return Ok(None);
-    };
-    let assignment = assign(app, &mut tx, &build).await?;
     tx.commit().await?;
-    Ok(Some(assignment))
+    Ok(build)
 }
 
 fn check(request: &ClaimRequest) -> Result<()> {
@@ -103,35 +93,6 @@ async fn introduce(
     };
     let now = app.clock.now();
     db::agents::upsert(tx, &AgentId::generate(now), &who, now).await
-}
-
-/// Everything that the agent may know about `build`.
-async fn assign(app: &App, tx: &mut Tx, build: &Build) -> Result<Assignment> {
-    let row = db::apps::find(tx, &build.app_id)
-        .await?
-        .ok_or_else(|| Error::bug("assigning a build", "its app is deleted"))?;
-    Ok(Assignment {
-        build_id: build.id.clone(),
-        app_id: build.app_id.clone(),
-        app_name: row.name,
-        platform: row.platform,
-        number: build.number,
-        attempt: build.attempt,
-        source: Source {
-            repo_url: build.repo_url.clone(),
-            credential: apps::credential(app, tx, &build.app_id).await?,
-            branch: build.branch.clone(),
-            commit: build.wanted_commit.clone(),
-        },
-        scheme: build.scheme.clone(),
-        triggered_by: build.triggered_by,
-        env: apps::variables(app, tx, &build.app_id).await?,
-        limits: Limits {
-            max_duration_ms: app.settings.max_build_ms,
-            kill_grace_ms: app.settings.kill_grace_ms,
-            lease_ms: app.settings.lease_ms,
-        },
-    })
 }
 
 /// Renews the lease and records the phase; says whether to stop.

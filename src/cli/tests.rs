@@ -102,7 +102,7 @@ async fn check_config_shows_values_with_their_source() {
     agent.work_dir             /d/agent                    default
     limits.max_build_minutes   120                         default
     limits.kill_grace_seconds  10                          default
-    limits.lease_seconds        60                          default
+    limits.lease_seconds       60                          default
     links.ttl_minutes          1440                        default
     log.format                 text                        default
     log.level                  info                        default

@@ -183,7 +183,7 @@ fn wrong_values_are_refused() {
         ("AGENT_LABELS", "=x"),
         ("AGENT_LABELS", "a=1,a=2"),
         ("LIMITS_MAX_BUILD_MINUTES", "99999999999999999999"),
-        ("LIMITS_MAX_BODY_BYTES", "10"),
+        ("LIMITS_LEASE_SECONDS", "1"),
         ("LINKS_TTL_MINUTES", "0"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "verbose"),

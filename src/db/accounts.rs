@@ -26,7 +26,11 @@ pub async fn find_user_by_email(tx: &mut Tx, email: &str) -> Result<Option<User>
 }
 
 pub async fn list_users(tx: &mut Tx) -> Result<Vec<User>> {
-    sql("SELECT id, email, name, is_admin, created_at FROM users ORDER BY email").all(tx).await
+    let mut users: Vec<User> =
+        sql("SELECT id, email, name, is_admin, created_at FROM users").all(tx).await?;
+    // Sorted here: PostgreSQL's collation is not bytewise.
+    users.sort_by(|a, b| a.email.cmp(&b.email));
+    Ok(users)
 }
 
 pub async fn has_users(tx: &mut Tx) -> Result<bool> {

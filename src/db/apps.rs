@@ -143,8 +143,12 @@ pub async fn upsert_variable(tx: &mut Tx, id: &AppId, variable: &StoredVariable)
 }
 
 pub async fn list_variables(tx: &mut Tx, id: &AppId) -> Result<Vec<StoredVariable>> {
-    sql("SELECT name, value_sealed, secret FROM app_variables WHERE app_id = $1 ORDER BY name")
-        .bind(id)
-        .all(tx)
-        .await
+    let mut variables: Vec<StoredVariable> =
+        sql("SELECT name, value_sealed, secret FROM app_variables WHERE app_id = $1")
+            .bind(id)
+            .all(tx)
+            .await?;
+    // Sorted here: PostgreSQL's collation is not bytewise.
+    variables.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(variables)
 }

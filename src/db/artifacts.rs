@@ -49,11 +49,16 @@ pub async fn find(tx: &mut Tx, id: &ArtifactId) -> Result<Option<Artifact>> {
 
 /// Artifacts of a build, by kind and path.
 pub async fn list(tx: &mut Tx, build: &BuildId) -> Result<Vec<Artifact>> {
-    sql("SELECT id, build_id, kind, name, path, bytes, sha256, blob_key, created_at
-         FROM artifacts WHERE build_id = $1 ORDER BY kind, path, id")
-    .bind(build)
-    .all(tx)
-    .await
+    let mut artifacts: Vec<Artifact> =
+        sql("SELECT id, build_id, kind, name, path, bytes, sha256, blob_key, created_at
+         FROM artifacts WHERE build_id = $1")
+        .bind(build)
+        .all(tx)
+        .await?;
+    // Sorted here: PostgreSQL's collation is not bytewise.
+    artifacts
+        .sort_by(|a, b| (a.kind.as_str(), &a.path, &a.id).cmp(&(b.kind.as_str(), &b.path, &b.id)));
+    Ok(artifacts)
 }
 
 pub async fn count(tx: &mut Tx, build: &BuildId) -> Result<i64> {

@@ -5,6 +5,7 @@ pub mod account;
 pub mod app;
 pub mod artifact;
 pub mod build;
+pub mod hex;
 pub mod ids;
 pub mod log;
 pub mod report;

@@ -257,7 +257,7 @@ fn the_schema_of_a_build_lists_what_is_sent() {
 /// Text with `code` & <b>markup</b>.
 #[utoipa::path(
     post,
-    path = "/v1/builds/{build_id}/cancel",
+    path = "/v1/builds/{build_id}/sample",
     tag = "Builds",
     params(
         ("build_id" = String, Path, description = "A build."),
@@ -284,12 +284,12 @@ async fn the_docs_page_shows_the_document_and_needs_nothing_else() {
     let html = std::str::from_utf8(&body).unwrap();
 
     for part in [
-        "<code>/v1/builds/{build_id}/cancel</code>",
+        "<code>/v1/builds/{build_id}/sample</code>",
         "Text with <code>code</code> &amp; &lt;b&gt;markup&lt;/b&gt;.",
         "<td><code>build_id</code></td><td>path</td><td>string</td>",
         "<code>cancel_successfully</code> <span class=\"note\">optional</span>",
         "curl -X POST -H &quot;Authorization: Bearer $TOKEN&quot;",
-        "https://ci.example/v1/builds/$build_id/cancel",
+        "https://ci.example/v1/builds/$build_id/sample",
         "<h2 id=\"Builds\">Builds</h2>",
         "href=\"#schema-Error\"",
         "<h3 id=\"schema-CommitInfo\">",
@@ -298,9 +298,7 @@ async fn the_docs_page_shows_the_document_and_needs_nothing_else() {
     ] {
         assert!(html.contains(part), "{part}\nis not in\n{html}");
     }
-    for asset in
-        ["<script", "src=", "<link", "url(", "@import", "style=", "onload", "<h2 id=\"Apps\""]
-    {
+    for asset in ["<script", "src=", "<link", "url(", "@import", "style=", "onload"] {
         assert!(!html.contains(asset), "{asset}");
     }
     let style = html.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;

@@ -1,4 +1,5 @@
-//! The seam itself: transactions, wake-ups, and answers that are remembered
+//! The seam itself (opened by the harness through `Db::open_sqlite(` and
+//! `Db::open_postgres(`): transactions, wake-ups, and answers that are remembered
 //! only until something is committed.
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use ring::digest;
 use serde::Serialize;
 use shipmate::model::build::{FailureKind, Outcome, Phase};
+use shipmate::model::hex::hex;
 use shipmate::model::ids::{ArtifactId, BuildId};
 use shipmate::model::log::{ChunkMeta, Run, Stream};
 use shipmate::model::report::{TargetCoverage, TestResult};
@@ -12,7 +13,6 @@ use shipmate::protocol::{
     Assignment, ClaimRequest, CommitReport, CoverageBatch, Failure, Finish, Heartbeat, Hello,
     Label, Release, TestBatch, UploadReply,
 };
-use shipmate::secrets::hex;
 
 use super::server::{Answer, TestServer};
 
