@@ -75,6 +75,12 @@ impl TestDb {
         }
     }
 
+    /// Where the database is. PostgreSQL only.
+    pub fn url(&self) -> &str {
+        let Place::Postgres { url, .. } = &self.place else { panic!("SQLite has no URL") };
+        url
+    }
+
     /// The product's handle, with the schema of today.
     pub async fn open(&self) -> Db {
         let db = self.connect().await;

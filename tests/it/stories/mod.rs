@@ -1,3 +1,7 @@
-//! Whole stories with the real agent and real git.
+//! Whole stories with the real agent and real git; those that kill processes
+//! start the real binary.
 
+mod kill;
 mod main_loop;
+mod many;
+mod process;
