@@ -12,6 +12,7 @@
 #[allow(dead_code, reason = "tools for stories that are still to come")]
 mod harness;
 
+mod agent_protocol;
 mod api;
 mod db;
 mod house;
