@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::app::Platform;
 use crate::model::build::{FailureKind, Outcome, Phase, Trigger};
 use crate::model::ids::{AppId, ArtifactId, BuildId};
+use crate::model::origin::Base;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::{Secret, on_wire};
 
@@ -98,10 +99,13 @@ pub struct Assignment {
     /// User variables (SEC-2); server-set names are added by the agent.
     #[serde(default)]
     pub env: Vec<Variable>,
+    /// Caches of earlier builds are not used (TRG-14).
+    #[serde(default)]
+    pub without_cache: bool,
     pub limits: Limits,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Source {
     /// Without credentials.
     pub repo_url: String,
@@ -113,6 +117,36 @@ pub struct Source {
     /// A given commit instead of the branch tip.
     #[serde(default)]
     pub commit: Option<String>,
+    /// A tag instead of a branch.
+    #[serde(default)]
+    pub tag: Option<String>,
+    /// Build the merge of `branch`, the head, with the tip of its base.
+    #[serde(default)]
+    pub pull_request: Option<PullSource>,
+    /// For SSH remotes.
+    #[serde(default)]
+    pub ssh: Option<SshIdentity>,
+}
+
+/// Where a pull request comes from and goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullSource {
+    pub number: i64,
+    pub base_branch: String,
+    /// Clone URL of the fork that the head is in; `None` = `repo_url`.
+    #[serde(default)]
+    pub head_url: Option<String>,
+}
+
+/// What SSH needs to reach a remote, for the life of one build.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SshIdentity {
+    /// In OpenSSH's format.
+    #[serde(with = "on_wire")]
+    pub private_key: Secret,
+    /// Lines of a `known_hosts` file.
+    #[serde(default)]
+    pub known_hosts: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -176,6 +210,9 @@ pub struct CommitReport {
     pub sha: String,
     pub author: String,
     pub message: String,
+    /// What a pull request was merged into, or could not be.
+    #[serde(default)]
+    pub base: Option<Base>,
 }
 
 /// `GET` of a log chunk's place: the next sequence number the server expects.

@@ -1,6 +1,8 @@
 //! Users, tokens and the only place that answers "may they?". Touches `db`
 //! and `secrets`.
 
+pub mod audit;
+
 use crate::db::accounts::{self as rows, AccessRow, TokenOwner};
 use crate::db::builds::SeenBuild;
 use crate::db::{self, Db, Tx};

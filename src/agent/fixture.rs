@@ -150,13 +150,13 @@ impl Scene {
             attempt: 1,
             source: Source {
                 repo_url: url.to_owned(),
-                credential: None,
                 branch: "main".to_owned(),
-                commit: None,
+                ..Source::default()
             },
             scheme: "Example - Release".to_owned(),
             triggered_by: Trigger::Api,
             env: Vec::new(),
+            without_cache: false,
             limits: Limits { max_duration_ms: 60_000, kill_grace_ms: 5_000, lease_ms: 60_000 },
         };
         Self {

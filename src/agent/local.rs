@@ -89,6 +89,7 @@ pub async fn build(options: LocalBuild) -> std::io::Result<LocalSummary> {
             scheme: options.scheme,
             triggered_by: Trigger::Ui,
             env: options.env,
+            without_cache: false,
             limits: Limits {
                 lease_ms: crate::protocol::DEFAULT_LEASE_MS,
                 max_duration_ms: LONGEST.as_millis() as u64,
@@ -114,8 +115,7 @@ fn make_private(place: &Path) -> std::io::Result<()> {
 
 /// Branch and origin of the checkout, as far as it is one.
 async fn source_of(path: &Path, place: &Path) -> Source {
-    let mut source =
-        Source { repo_url: String::new(), credential: None, branch: String::new(), commit: None };
+    let mut source = Source::default();
     if !path.join(".git").exists() || configure_home(place, None, None).is_err() {
         return source;
     }

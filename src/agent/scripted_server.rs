@@ -198,15 +198,11 @@ pub fn assignment() -> Assignment {
         platform: Platform::Android,
         number: 1,
         attempt: 1,
-        source: Source {
-            repo_url: "https://git.example/sample".into(),
-            credential: None,
-            branch: String::new(),
-            commit: None,
-        },
+        source: Source { repo_url: "https://git.example/sample".into(), ..Source::default() },
         scheme: String::new(),
         triggered_by: Trigger::Api,
         env: Vec::new(),
+        without_cache: false,
         limits: Limits { max_duration_ms: 60_000, kill_grace_ms: 1_000, lease_ms: 60_000 },
     }
 }

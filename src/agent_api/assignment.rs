@@ -3,6 +3,7 @@
 
 use crate::app::App;
 use crate::apps;
+use crate::builds;
 use crate::db;
 use crate::error::{Error, Result};
 use crate::model::build::Build;
@@ -25,10 +26,12 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
             credential: apps::credential(app, &mut tx, &build.app_id).await?,
             branch: build.branch.clone(),
             commit: build.wanted_commit.clone(),
+            ..Source::default()
         },
         scheme: build.scheme.clone(),
         triggered_by: build.triggered_by,
         env: apps::variables(app, &mut tx, &build.app_id).await?,
+        without_cache: builds::origin_of(build)?.without_cache,
         limits: Limits {
             max_duration_ms: app.settings.max_build_ms,
             kill_grace_ms: app.settings.kill_grace_ms,

@@ -17,6 +17,7 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::Build;
 use crate::model::ids::{BuildId, TokenId};
+use crate::model::origin::{Base, Origin};
 
 /// Who reports on a build: the agent's token and the attempt it believes in.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,16 @@ pub struct Holder<'a> {
     pub token: &'a TokenId,
     pub build: &'a BuildId,
     pub attempt: i64,
+}
+
+/// What `build` was asked to build beyond the tip of a branch.
+pub fn origin_of(build: &Build) -> Result<Origin> {
+    build.origin().map_err(|cause| Error::internal("reading a build's origin", cause))
+}
+
+/// What the pull request of `build` was merged into.
+pub fn base_of(build: &Build) -> Result<Option<Base>> {
+    build.base().map_err(|cause| Error::internal("reading a build's base", cause))
 }
 
 /// The answer to an agent that no longer holds the build.

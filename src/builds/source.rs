@@ -5,6 +5,7 @@ use crate::db;
 use crate::db::builds::Commit;
 use crate::db::wake::Topic;
 use crate::error::{Error, Result};
+use crate::model::origin::Base;
 use crate::protocol::CommitReport;
 
 use super::{Holder, hold};
@@ -20,9 +21,8 @@ const MAX_NAME: usize = 1_000;
 /// `Invalid` for a malformed report, `Conflict` when the agent no longer holds
 /// the build.
 pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Result<()> {
-    let CommitReport { attempt: _, branch, sha, author, message } = report;
-    let is_sha = sha.len() == 40 && sha.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if !is_sha {
+    let CommitReport { attempt: _, branch, sha, author, message, base } = report;
+    if !is_sha(sha) {
         return Err(Error::invalid_parameter("sha"));
     }
     let fits = branch.len() <= MAX_NAME && author.len() <= MAX_NAME && message.len() <= MAX_MESSAGE;
@@ -30,15 +30,30 @@ pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Res
     if !fits || has_nul {
         return Err(Error::invalid_parameter("commit"));
     }
+    let base = base.as_ref().map(written).transpose()?;
     let mut tx = app.db.write().await?;
     let build = hold(&mut tx, holder).await?;
     // The branch that was asked for stays what the build is about.
     let branch = if build.branch.is_empty() { branch } else { &build.branch };
-    let commit = Commit { branch, sha, author, message };
+    let commit = Commit { branch, sha, author, message, base: base.as_deref() };
     db::builds::set_commit(&mut tx, &build.id, holder.attempt, &commit).await?;
     if build.branch.is_empty() && !branch.is_empty() {
         db::apps::upsert_branch(&mut tx, &build.app_id, branch).await?;
     }
     tx.wake_on_commit(Topic::Build(build.id));
     tx.commit().await
+}
+
+fn is_sha(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The base of a pull request as it is kept.
+fn written(base: &Base) -> Result<String> {
+    let Base { branch, sha, author, message, merge_status: _ } = base;
+    let fits = branch.len() <= MAX_NAME && author.len() <= MAX_NAME && message.len() <= MAX_MESSAGE;
+    if !is_sha(sha) || !fits {
+        return Err(Error::invalid_parameter("base"));
+    }
+    serde_json::to_string(base).map_err(|e| Error::internal("writing a build's base", e))
 }

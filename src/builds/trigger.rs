@@ -5,25 +5,46 @@ use crate::app::App;
 use crate::db::builds::NewBuild;
 use crate::db::wake::Topic;
 use crate::db::{self, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::app::App as AppRow;
 use crate::model::build::Trigger;
 use crate::model::ids::{BuildId, UserId};
+use crate::model::origin::Origin;
 
 /// What to build, and why.
 #[derive(Debug)]
 pub struct Request<'a> {
     pub app: &'a AppRow,
-    /// Empty = the remote's default branch, not known yet.
+    /// Empty = the remote's default branch, not known yet. Of a pull request or
+    /// a tag: what `Origin::shown_branch` says.
     pub branch: &'a str,
+    /// 40 lowercase hex: this commit instead of the tip.
+    pub commit: Option<&'a str>,
+    pub origin: Origin,
     pub trigger: Trigger,
     pub user: Option<&'a UserId>,
+}
+
+impl<'a> Request<'a> {
+    /// The tip of `branch`.
+    pub fn tip(
+        app: &'a AppRow,
+        branch: &'a str,
+        trigger: Trigger,
+        user: Option<&'a UserId>,
+    ) -> Self {
+        Self { app, branch, commit: None, origin: Origin::default(), trigger, user }
+    }
 }
 
 /// Queues a build under the app's next number.
 pub async fn trigger(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<BuildId> {
     let now = app.clock.now();
     let id = BuildId::generate(now);
+    let origin = (request.origin != Origin::default())
+        .then(|| serde_json::to_string(&request.origin))
+        .transpose()
+        .map_err(|e| Error::internal("writing a build's origin", e))?;
     let number = db::apps::take_build_number(tx, &request.app.id).await?;
     let new = NewBuild {
         id: &id,
@@ -32,14 +53,16 @@ pub async fn trigger(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Bu
         scheme: "",
         repo_url: &request.app.repo_url,
         branch: request.branch,
-        commit: None,
+        commit: request.commit,
+        origin: origin.as_deref(),
+        lane: &request.origin.lane(request.branch),
         triggered_by: request.trigger.as_str(),
         user: request.user,
         created_at: now,
     };
     db::builds::insert(tx, &new).await?;
     db::logs::insert_head(tx, &id).await?;
-    if !request.branch.is_empty() {
+    if !request.branch.is_empty() && request.origin == Origin::default() {
         db::apps::upsert_branch(tx, &request.app.id, request.branch).await?;
     }
     tx.wake_on_commit(Topic::Queue);

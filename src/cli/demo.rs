@@ -42,8 +42,7 @@ pub async fn run(app: &App, data_dir: &Path) -> anyhow::Result<()> {
     let row = demo_app(app, &user, &repository).await?;
     let branch = apps::resolve_branch(app, &row, None).await?;
     let mut tx = app.db.write().await?;
-    let request =
-        Request { app: &row, branch: &branch, trigger: Trigger::Api, user: Some(&user.id) };
+    let request = Request::tip(&row, &branch, Trigger::Api, Some(&user.id));
     let id = trigger(app, &mut tx, &request).await?;
     tx.commit().await?;
     let build = wait(app, &id).await?;

@@ -25,6 +25,13 @@ pub async fn find_user_by_email(tx: &mut Tx, email: &str) -> Result<Option<User>
         .await
 }
 
+pub async fn find_user(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
+    sql("SELECT id, email, name, is_admin, created_at FROM users WHERE id = $1")
+        .bind(id)
+        .opt(tx)
+        .await
+}
+
 pub async fn list_users(tx: &mut Tx) -> Result<Vec<User>> {
     let mut users: Vec<User> =
         sql("SELECT id, email, name, is_admin, created_at FROM users").all(tx).await?;

@@ -14,7 +14,7 @@ macro_rules! build_columns {
          b.scheme, b.repo_url, b.branch, b.wanted_commit, b.commit_sha, b.commit_author,
          b.commit_message, b.triggered_by, b.created_at, b.started_at, b.finished_at,
          b.attempt, b.agent_id, b.lease_until, b.tests_count, b.tests_passed, b.coverage,
-         b.disabled, b.downloads"
+         b.disabled, b.downloads, b.origin, b.base"
     };
 }
 
@@ -28,6 +28,9 @@ pub struct NewBuild<'a> {
     pub repo_url: &'a str,
     pub branch: &'a str,
     pub commit: Option<&'a str>,
+    /// JSON of a `model::origin::Origin` that is not the default.
+    pub origin: Option<&'a str>,
+    pub lane: &'a str,
     pub triggered_by: &'a str,
     pub user: Option<&'a UserId>,
     pub created_at: Millis,
@@ -35,8 +38,8 @@ pub struct NewBuild<'a> {
 
 pub async fn insert(tx: &mut Tx, build: &NewBuild<'_>) -> Result<()> {
     sql("INSERT INTO builds (id, app_id, number, status, phase, scheme, repo_url, branch,
-           wanted_commit, triggered_by, triggered_by_user, created_at)
-         VALUES ($1, $2, $3, 'queued', 'waiting', $4, $5, $6, $7, $8, $9, $10)")
+           wanted_commit, origin, lane, triggered_by, triggered_by_user, created_at)
+         VALUES ($1, $2, $3, 'queued', 'waiting', $4, $5, $6, $7, $8, $9, $10, $11, $12)")
     .bind(build.id)
     .bind(build.app_id)
     .bind(build.number)
@@ -44,6 +47,8 @@ pub async fn insert(tx: &mut Tx, build: &NewBuild<'_>) -> Result<()> {
     .bind(build.repo_url)
     .bind(build.branch)
     .bind(build.commit)
+    .bind(build.origin)
+    .bind(build.lane)
     .bind(build.triggered_by)
     .bind(build.user)
     .bind(build.created_at)
@@ -183,7 +188,7 @@ pub async fn claim_oldest(tx: &mut Tx, claim: &Claim<'_>) -> Result<Option<Build
              scheme, repo_url, branch, wanted_commit, commit_sha, commit_author,
              commit_message, triggered_by, created_at, started_at, finished_at,
              attempt, agent_id, lease_until, tests_count, tests_passed, coverage,
-             disabled, downloads"
+             disabled, downloads, origin, base"
         )
     };
     sql(text)
@@ -236,6 +241,8 @@ pub struct Commit<'a> {
     pub sha: &'a str,
     pub author: &'a str,
     pub message: &'a str,
+    /// JSON of a `model::origin::Base`.
+    pub base: Option<&'a str>,
 }
 
 pub async fn set_commit(
@@ -244,7 +251,8 @@ pub async fn set_commit(
     attempt: i64,
     commit: &Commit<'_>,
 ) -> Result<u64> {
-    sql("UPDATE builds SET branch = $3, commit_sha = $4, commit_author = $5, commit_message = $6
+    sql("UPDATE builds SET branch = $3, commit_sha = $4, commit_author = $5, commit_message = $6,
+           base = $7
          WHERE id = $1 AND attempt = $2")
     .bind(id)
     .bind(attempt)
@@ -252,6 +260,7 @@ pub async fn set_commit(
     .bind(commit.sha)
     .bind(commit.author)
     .bind(commit.message)
+    .bind(commit.base)
     .exec(tx)
     .await
 }
@@ -310,7 +319,8 @@ pub async fn drop_lease(tx: &mut Tx, id: &BuildId, attempt: i64) -> Result<u64> 
 pub async fn requeue(tx: &mut Tx, id: &BuildId, attempt: i64) -> Result<u64> {
     sql("UPDATE builds SET status = 'queued', phase = 'waiting', started_at = NULL,
            agent_id = NULL, claim_id = NULL, lease_until = NULL,
-           commit_sha = '', commit_author = '', commit_message = ''
+           commit_sha = '', commit_author = '', commit_message = '',
+           base = NULL
          WHERE id = $1 AND status = 'running' AND attempt = $2")
     .bind(id)
     .bind(attempt)

@@ -17,6 +17,8 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     3 "0003_builds",
     4 "0004_results",
     5 "0005_jobs",
+    6 "0006_build_origins",
+    7 "0007_audit",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod agents;
 pub mod apps;
 pub mod artifacts;
+pub mod audit;
 pub mod builds;
 pub mod jobs;
 pub mod logs;

@@ -5,7 +5,11 @@ use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 
 use crate::error::{Error, Result};
-use crate::model::ids::{AgentId, AppId, ArtifactId, BuildId, JobId, OrgId, TokenId, UserId};
+use crate::model::ids::{
+    AgentId, AppId, ArtifactId, AuditId, BuildId, CrashReportId, DeliveryId, DeploymentId,
+    FeedbackId, GroupId, InvitationId, JobId, MediaId, OrgId, ScheduleId, SecureFileId, SessionId,
+    StatusId, TokenId, UserId,
+};
 use crate::model::time::Millis;
 
 /// A bound value. The type is kept for NULL, which PostgreSQL wants typed.
@@ -54,7 +58,28 @@ macro_rules! text_values {
     )+};
 }
 
-text_values!(UserId, OrgId, TokenId, AppId, BuildId, ArtifactId, AgentId, JobId);
+text_values!(
+    AgentId,
+    AppId,
+    ArtifactId,
+    AuditId,
+    BuildId,
+    CrashReportId,
+    DeliveryId,
+    DeploymentId,
+    FeedbackId,
+    GroupId,
+    InvitationId,
+    JobId,
+    MediaId,
+    OrgId,
+    ScheduleId,
+    SecureFileId,
+    SessionId,
+    StatusId,
+    TokenId,
+    UserId
+);
 
 macro_rules! plain_values {
     ($($type:ty => |$v:ident| $make:expr),+ $(,)?) => {$(

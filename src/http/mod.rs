@@ -10,6 +10,7 @@ pub mod body;
 pub mod cors;
 pub mod error;
 pub mod extract;
+pub mod json;
 pub mod metrics;
 pub mod middleware;
 pub mod page;

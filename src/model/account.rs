@@ -1,6 +1,6 @@
 //! Who acts, and what they may do.
 
-use crate::model::ids::{OrgId, TokenId, UserId};
+use crate::model::ids::{AppId, AuditId, OrgId, TokenId, UserId};
 use crate::model::time::Millis;
 
 /// A person with an account.
@@ -29,6 +29,25 @@ pub struct Actor {
     pub user_id: UserId,
     pub token_id: TokenId,
     pub is_admin: bool,
+}
+
+/// One line of the activity log (ORG-7).
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct AuditEntry {
+    pub id: AuditId,
+    pub at: Millis,
+    /// `None` for the server itself and for its command line.
+    pub user_id: Option<UserId>,
+    /// Who it was then; `system` for the server itself.
+    pub user_email: String,
+    pub org_id: Option<OrgId>,
+    pub app_id: Option<AppId>,
+    /// Dotted, such as `app.rename` or `group.testers.add`.
+    pub action: String,
+    /// What was changed, by the name it had then.
+    pub subject: String,
+    /// More for a person, never a secret value.
+    pub detail: String,
 }
 
 /// What a caller may do with one app (ORG-5), weakest first.

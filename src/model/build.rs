@@ -5,6 +5,7 @@
 //! failure reason stand beside the status; they are not more states.
 
 use crate::model::ids::{AgentId, AppId, BuildId};
+use crate::model::origin::{Base, Origin};
 use crate::model::time::Millis;
 
 /// A build whose agent is lost is queued again once, then failed (QUE-3).
@@ -90,6 +91,7 @@ text_enum! {
     /// Why a build failed, for a person and for a filter.
     FailureKind {
         CloneFailed = "clone_failed",
+        MergeConflict = "merge_conflict",
         InvalidPlan = "invalid_plan",
         ScriptFailed = "script_failed",
         StepFailed = "step_failed",
@@ -195,6 +197,23 @@ pub struct Build {
     pub disabled: bool,
     /// JSON list of `model::artifact::Download`, written when the build ends.
     pub downloads: String,
+    /// JSON of `model::origin::Origin`; see `origin()`.
+    pub origin: Option<String>,
+    /// JSON of `model::origin::Base`, of a pull request that was merged.
+    pub base: Option<String>,
+}
+
+impl Build {
+    /// What was asked to be built beyond the tip of a branch. Fails for a row
+    /// that was damaged.
+    pub fn origin(&self) -> Result<Origin, serde_json::Error> {
+        self.origin.as_deref().map_or_else(|| Ok(Origin::default()), serde_json::from_str)
+    }
+
+    /// What the pull request was merged into. Fails for a row that was damaged.
+    pub fn base(&self) -> Result<Option<Base>, serde_json::Error> {
+        self.base.as_deref().map(serde_json::from_str).transpose()
+    }
 }
 
 #[cfg(test)]

@@ -101,6 +101,18 @@ ids! {
     ArtifactId,
     AgentId,
     JobId,
+    AuditId,
+    GroupId,
+    DeploymentId,
+    FeedbackId,
+    CrashReportId,
+    MediaId,
+    DeliveryId,
+    ScheduleId,
+    SecureFileId,
+    SessionId,
+    InvitationId,
+    StatusId,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod build;
 pub mod hex;
 pub mod ids;
 pub mod log;
+pub mod origin;
 pub mod report;
 pub mod secret;
 pub mod time;

@@ -101,6 +101,7 @@ impl RemoteReport {
             sha: sha.to_owned(),
             author: author.to_owned(),
             message: fit::cut(message.to_owned()),
+            base: None,
         };
         self.lease.commit(&body).await
     }

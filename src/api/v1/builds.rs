@@ -212,12 +212,7 @@ pub async fn trigger(
     drop(tx);
     let wanted = params.opt_str("branch")?;
     let branch = apps::resolve_branch(&app, &row, wanted.as_deref()).await?;
-    let request = triggering::Request {
-        app: &row,
-        branch: &branch,
-        trigger: Trigger::Api,
-        user: Some(&actor.user_id),
-    };
+    let request = triggering::Request::tip(&row, &branch, Trigger::Api, Some(&actor.user_id));
     let mut tx = app.db.write().await?;
     let build_id = triggering::trigger(&app, &mut tx, &request).await?;
     tx.commit().await?;

@@ -41,6 +41,8 @@ fn build(status: BuildStatus) -> Build {
         coverage: None,
         disabled: false,
         downloads: "[]".into(),
+        origin: None,
+        base: None,
     }
 }
 

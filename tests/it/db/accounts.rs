@@ -25,6 +25,8 @@ on_both! {
         let mut tx = read(&db).await;
         assert!(accounts::has_users(&mut tx).await.unwrap());
         let found = accounts::find_user_by_email(&mut tx, "a_@example.org").await.unwrap();
+        let id = found.as_ref().unwrap().id.clone();
+        assert_eq!(accounts::find_user(&mut tx, &id).await.unwrap(), found);
         assert_eq!(found.as_ref(), Some(&ann));
         assert_eq!(accounts::find_user_by_email(&mut tx, "A_@example.org").await.unwrap(), None);
         assert_eq!(accounts::list_users(&mut tx).await.unwrap(), [bob, ann]);

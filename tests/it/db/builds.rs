@@ -47,7 +47,8 @@ on_both! {
         assert_eq!(builds::set_phase(&mut tx, &early, 1, Phase::Building).await.unwrap(), 0);
         assert_eq!(builds::set_phase(&mut tx, &early, 2, Phase::Cloning).await.unwrap(), 0);
         let sha = "ab".repeat(20);
-        let commit = Commit { branch: ODD, sha: &sha, author: ODD, message: ODD };
+        let commit =
+            Commit { branch: ODD, sha: &sha, author: ODD, message: ODD, base: Some("{}") };
         assert_eq!(builds::set_commit(&mut tx, &early, 2, &commit).await.unwrap(), 0);
         assert_eq!(builds::set_commit(&mut tx, &early, 1, &commit).await.unwrap(), 1);
         let held = builds::list_held(&mut tx, &token, "a").await.unwrap();

@@ -13,6 +13,7 @@ mod accounts;
 mod agents;
 mod apps;
 mod artifacts;
+mod audit;
 mod builds;
 mod claims;
 mod complete;
@@ -94,6 +95,8 @@ fn new_build<'a>(id: &'a BuildId, app: &'a AppId, number: i64, at: Millis) -> Ne
         repo_url: "https://git.example.org/o/r.git",
         branch: "main",
         commit: None,
+        origin: None,
+        lane: "branch:main",
         triggered_by: "api_triggered",
         user: None,
         created_at: at,

@@ -108,6 +108,7 @@ impl FakeAgent {
             sha: sha.into(),
             author: "Ann".into(),
             message: "Begin".into(),
+            base: None,
         };
         self.post(&format!("builds/{}/commit", held.build), &report).await
     }

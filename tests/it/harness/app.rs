@@ -137,7 +137,7 @@ impl TestApp {
     }
 
     pub async fn trigger(&self, row: &AppRow) -> BuildId {
-        let request = Request { app: row, branch: "main", trigger: Trigger::Api, user: None };
+        let request = Request::tip(row, "main", Trigger::Api, None);
         let mut tx = self.app.db.write().await.expect("a transaction");
         let id = trigger::trigger(&self.app, &mut tx, &request).await.expect("a queued build");
         tx.commit().await.expect("a commit");

@@ -1,0 +1,64 @@
+//! The activity log: doors add an entry in the transaction of the change that
+//! it tells of, so that neither exists without the other.
+
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::model::account::{Actor, AuditEntry};
+use crate::model::app::App as AppRow;
+use crate::model::ids::{AppId, AuditId, OrgId, UserId};
+use crate::model::time::Millis;
+
+/// What was changed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Change<'a> {
+    pub org: Option<&'a OrgId>,
+    pub app: Option<&'a AppId>,
+    /// Dotted, such as `app.rename` or `group.testers.add`.
+    pub action: &'a str,
+    /// By the name it had.
+    pub subject: &'a str,
+    /// More for a person; never a secret value.
+    pub detail: &'a str,
+}
+
+impl<'a> Change<'a> {
+    /// A change of something that belongs to `app`.
+    pub fn of_app(app: &'a AppRow, action: &'a str, subject: &'a str) -> Self {
+        Self { org: Some(&app.org_id), app: Some(&app.id), action, subject, detail: "" }
+    }
+}
+
+/// Records that `actor` did `change`.
+pub async fn record(tx: &mut Tx, actor: &Actor, change: Change<'_>, now: Millis) -> Result<()> {
+    let user = db::accounts::find_user(tx, &actor.user_id)
+        .await?
+        .ok_or_else(|| Error::bug("recording a change", "its actor does not exist"))?;
+    insert(tx, Some(user.id), user.email, change, now).await
+}
+
+/// Records what the server or its command line did.
+pub async fn record_system(tx: &mut Tx, change: Change<'_>, now: Millis) -> Result<()> {
+    insert(tx, None, "system".into(), change, now).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    user_id: Option<UserId>,
+    user_email: String,
+    change: Change<'_>,
+    now: Millis,
+) -> Result<()> {
+    let Change { org, app, action, subject, detail } = change;
+    let entry = AuditEntry {
+        id: AuditId::generate(now),
+        at: now,
+        user_id,
+        user_email,
+        org_id: org.cloned(),
+        app_id: app.cloned(),
+        action: action.to_owned(),
+        subject: subject.to_owned(),
+        detail: detail.to_owned(),
+    };
+    db::audit::insert(tx, &entry).await
+}

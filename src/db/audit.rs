@@ -1,0 +1,53 @@
+//! The activity log (ORG-7): entries are added and read, never changed.
+
+use crate::db::sql::{Tx, sql};
+use crate::error::Result;
+use crate::model::account::AuditEntry;
+use crate::model::ids::{AppId, OrgId};
+use crate::model::time::Millis;
+
+pub async fn insert(tx: &mut Tx, entry: &AuditEntry) -> Result<()> {
+    sql("INSERT INTO audit_entries
+           (id, at, user_id, user_email, org_id, app_id, action, subject, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+    .bind(&entry.id)
+    .bind(entry.at)
+    .bind(entry.user_id.as_ref())
+    .bind(&entry.user_email)
+    .bind(entry.org_id.as_ref())
+    .bind(entry.app_id.as_ref())
+    .bind(&entry.action)
+    .bind(&entry.subject)
+    .bind(&entry.detail)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+/// Which entries to list; `None` = any.
+#[derive(Debug, Default)]
+pub struct Filter<'a> {
+    pub org: Option<&'a OrgId>,
+    pub app: Option<&'a AppId>,
+    /// Only entries older than this one, in list order.
+    pub before: Option<(Millis, &'a str)>,
+}
+
+/// Newest first by (`at`, `id`).
+pub async fn list(tx: &mut Tx, filter: &Filter<'_>, limit: i64) -> Result<Vec<AuditEntry>> {
+    // Above every id: `g` sorts after all hex digits.
+    let (before_at, before_id) = filter.before.map_or((i64::MAX, "g"), |(at, id)| (at.0, id));
+    sql("SELECT id, at, user_id, user_email, org_id, app_id, action, subject, detail
+         FROM audit_entries
+         WHERE (CAST($1 AS TEXT) IS NULL OR org_id = $1)
+           AND (CAST($2 AS TEXT) IS NULL OR app_id = $2)
+           AND (at < $3 OR (at = $3 AND id < $4))
+         ORDER BY at DESC, id DESC LIMIT $5")
+    .bind(filter.org)
+    .bind(filter.app)
+    .bind(before_at)
+    .bind(before_id)
+    .bind(limit)
+    .all(tx)
+    .await
+}
