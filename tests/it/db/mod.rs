@@ -19,6 +19,7 @@ mod claims;
 mod complete;
 mod jobs;
 mod logs;
+mod migrations;
 mod results;
 mod seam;
 

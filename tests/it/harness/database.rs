@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use shipmate::db::Db;
 use shipmate::model::ids::JobId;
 use shipmate::model::time::Millis;
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 use tempfile::TempDir;
 
 /// A story that takes longer hangs.
@@ -108,6 +108,27 @@ impl TestDb {
             }
         }
         .unwrap_or_else(|error| panic!("{error} in: {statements}"));
+    }
+
+    /// The rows of a query whose columns are all text, read beside the product.
+    pub async fn rows(&self, query: &str) -> Vec<Vec<String>> {
+        fn texts<R: Row>(rows: Vec<R>) -> Vec<Vec<String>>
+        where
+            usize: sqlx::ColumnIndex<R>,
+            String: for<'r> sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+        {
+            let read = |row: &R| (0..row.len()).map(|at| row.get(at)).collect();
+            rows.iter().map(read).collect()
+        }
+        match &self.place {
+            Place::Sqlite(_) => {
+                sqlx::raw_sql(own(query)).fetch_all(&mut self.sqlite().await).await.map(texts)
+            }
+            Place::Postgres { url, .. } => {
+                sqlx::raw_sql(own(query)).fetch_all(&mut postgres(url).await).await.map(texts)
+            }
+        }
+        .unwrap_or_else(|error| panic!("{error} in: {query}"))
     }
 
     /// Runs statements on the server, outside of this database. PostgreSQL only.
