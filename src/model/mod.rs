@@ -10,5 +10,7 @@ pub mod ids;
 pub mod log;
 pub mod origin;
 pub mod report;
+pub mod schedule;
 pub mod secret;
+pub mod settings;
 pub mod time;
