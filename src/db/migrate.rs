@@ -19,6 +19,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     5 "0005_jobs",
     6 "0006_build_origins",
     7 "0007_audit",
+    10 "0010_packages",
 ];
 
 pub(super) fn migrator() -> Migrator {

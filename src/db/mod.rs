@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod logs;
 mod memo;
 pub mod migrate;
+pub mod packages;
 pub mod results;
 pub mod sql;
 mod value;

@@ -50,6 +50,8 @@ macro_rules! text_enum {
     };
 }
 
+pub(crate) use text_enum;
+
 text_enum! {
     /// The public status (api.md 2.1); typed clients know no other value.
     BuildStatus {

@@ -9,6 +9,7 @@ pub mod hex;
 pub mod ids;
 pub mod log;
 pub mod origin;
+pub mod package;
 pub mod report;
 pub mod schedule;
 pub mod secret;

@@ -20,6 +20,7 @@ mod complete;
 mod jobs;
 mod logs;
 mod migrations;
+mod packages;
 mod results;
 mod seam;
 
