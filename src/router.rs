@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 
+use crate::accounts::tokens::{self, LastUses};
 use crate::api::v1::docs::DocsPage;
 use crate::api::v1::openapi;
 use crate::app::App;
@@ -17,7 +18,7 @@ use crate::http::auth::authenticate_by;
 use crate::http::metrics::{MEDIA_TYPE, Metrics};
 use crate::http::middleware::{Door, Limits};
 use crate::http::reply;
-use crate::{accounts, agent_api, api, db};
+use crate::{agent_api, api, db};
 
 /// The whole server behind its conventions.
 pub fn door(app: Arc<App>) -> Result<Door> {
@@ -28,9 +29,10 @@ pub fn door(app: Arc<App>) -> Result<Door> {
         .merge(probes(metrics.clone()))
         .with_state(app.clone())
         .merge(reference(&app)?);
+    let uses = Arc::<LastUses>::default();
     let authenticate = authenticate_by(move |token| {
-        let app = app.clone();
-        async move { accounts::recall_actor(&app.db, token.expose()).await }
+        let (app, uses) = (app.clone(), uses.clone());
+        async move { tokens::recall_actor(&app, &uses, token.expose()).await }
     });
     Ok(Door::new(router, authenticate, metrics, Limits::default()))
 }

@@ -168,9 +168,54 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
 }
 
-/// A fresh token with the given prefix: 32 random bytes, base64url.
+/// Random characters of a token: 43 of 62 kinds are 256 bits.
+const TOKEN_CHARS: usize = 43;
+/// Characters of the checksum behind them: 32 bits.
+const CHECK_CHARS: usize = 6;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A fresh token: the prefix, 43 random characters of base 62, and a checksum
+/// of all that in six more.
 pub fn generate_token(prefix: &str) -> Secret {
-    Secret::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<32>())))
+    let mut token = String::with_capacity(prefix.len() + TOKEN_CHARS + CHECK_CHARS);
+    token.push_str(prefix);
+    while token.len() < prefix.len() + TOKEN_CHARS {
+        // A byte from 248 on would make the first characters more likely.
+        let fair = random::<64>().into_iter().filter(|byte| *byte < 248);
+        let missing = prefix.len() + TOKEN_CHARS - token.len();
+        token.extend(fair.take(missing).map(|byte| char::from(BASE62[usize::from(byte % 62)])));
+    }
+    let check = token_check(&token);
+    token.push_str(&check);
+    Secret::new(token)
+}
+
+/// The first four bytes of the SHA-256 of `text` in base 62, most significant
+/// digit first, so that scanners can tell a token from noise.
+fn token_check(text: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    let head: [u8; 4] = digest.as_ref()[..4].try_into().expect("SHA-256 has 32 bytes");
+    let mut rest = u32::from_be_bytes(head);
+    let mut digits = ['0'; CHECK_CHARS];
+    for digit in digits.iter_mut().rev() {
+        *digit = char::from(BASE62[(rest % 62) as usize]);
+        rest /= 62;
+    }
+    digits.iter().collect()
+}
+
+/// Whether `token` can be one of ours: its checksum is right, or it has the
+/// length of those made before there was one (43 characters of base64url).
+pub fn is_plausible_token(prefix: &str, token: &str) -> bool {
+    let Some(rest) = token.strip_prefix(prefix) else { return false };
+    if rest.len() == TOKEN_CHARS {
+        return true;
+    }
+    let has_length = rest.len() == TOKEN_CHARS + CHECK_CHARS && rest.is_ascii();
+    has_length && {
+        let (text, check) = token.split_at(token.len() - CHECK_CHARS);
+        token_check(text) == check
+    }
 }
 
 /// What is stored of a token. It has 256 random bits, so a plain hash is
@@ -218,8 +263,28 @@ mod tests {
     }
 
     #[test]
+    fn a_mistyped_token_is_recognised() {
+        let token = generate_token("smp_");
+        let token = token.expose();
+        assert!(is_plausible_token("smp_", token));
+        assert!(!is_plausible_token("sma_", token));
+        for at in 4..token.len() {
+            let mut typed = token.as_bytes().to_vec();
+            typed[at] = if typed[at] == b'x' { b'y' } else { b'x' };
+            assert!(!is_plausible_token("smp_", std::str::from_utf8(&typed).unwrap()), "{at}");
+        }
+        assert!(!is_plausible_token("smp_", &token[..52]));
+        assert!(!is_plausible_token("smp_", &format!("smp_{}", "é".repeat(24))));
+        assert!(is_plausible_token("smp_", &format!("smp_{}", "a".repeat(43))), "an old one");
+        // For those who write a scanner: the text and its checksum.
+        let text = format!("smp_{}", "a".repeat(43));
+        assert_eq!(token_check(&text), "1jjgXr");
+    }
+
+    #[test]
     fn tokens_differ_and_hashes_are_sha256() {
         assert_ne!(generate_token("smp_").expose(), generate_token("smp_").expose());
+        assert_eq!(generate_token("smp_").expose().len(), 53);
         assert_eq!(
             hash_token("abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -26,6 +26,21 @@ impl<'a> Change<'a> {
     pub fn of_app(app: &'a AppRow, action: &'a str, subject: &'a str) -> Self {
         Self { org: Some(&app.org_id), app: Some(&app.id), action, subject, detail: "" }
     }
+
+    /// A change of an organisation or of its members.
+    pub fn of_org(org: &'a OrgId, action: &'a str, subject: &'a str) -> Self {
+        Self { org: Some(org), app: None, action, subject, detail: "" }
+    }
+
+    /// A change of the actor's own account.
+    pub fn of_account(action: &'a str, subject: &'a str) -> Self {
+        Self { org: None, app: None, action, subject, detail: "" }
+    }
+
+    #[must_use]
+    pub fn detail(self, detail: &'a str) -> Self {
+        Self { detail, ..self }
+    }
 }
 
 /// Records that `actor` did `change`.

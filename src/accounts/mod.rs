@@ -2,39 +2,125 @@
 //! and `secrets`.
 
 pub mod audit;
+pub mod organisations;
+pub mod tokens;
 
-use crate::db::accounts::{self as rows, AccessRow, TokenOwner};
+use crate::db::accounts::{self as rows, AccessRow};
+use crate::db::apps::DeletedApp;
 use crate::db::builds::SeenBuild;
+use crate::db::organisations::{SeenOrganisation, find_seen};
 use crate::db::{self, Db, Tx};
 use crate::error::{Error, Result};
-use crate::model::account::{Access, Actor, Organisation, User};
+use crate::model::account::{Access, Actor, Organisation, Role, User};
 use crate::model::app::App as AppRow;
 use crate::model::build::Build;
 use crate::model::ids::{AppId, BuildId, OrgId, TokenId, UserId};
 use crate::model::secret::Secret;
 use crate::model::time::Millis;
-use crate::secrets::{self, AGENT_PREFIX, PERSONAL_PREFIX};
+use crate::secrets::{self, AGENT_PREFIX};
+
+pub use tokens::{find_actor, issue_token};
 
 /// Longest address that SMTP carries (RFC 5321 4.5.3.1.3).
 const MAX_EMAIL: usize = 254;
 
-/// What the lists say about one user, as one answer. The app's own list
-/// decides where it names the user (ORG-5).
+/// What the lists say about one user, as one answer. An owner of the
+/// organisation has full access; else the app's own list decides where it names
+/// the user (ORG-5).
 fn strongest(actor: &Actor, row: &AccessRow) -> Option<Access> {
-    if actor.is_admin {
+    let role = row.org_role.as_deref();
+    if actor.is_admin || role == Some(Role::Owner.as_str()) {
         return Some(Access::Full);
     }
-    let own = row.app_access.as_deref();
-    let inherited = row.org_role.as_deref().map(|role| if role == "owner" { "full" } else { role });
-    own.or(inherited).and_then(|access| access.parse().ok())
+    row.app_access.as_deref().or(role).and_then(|access| access.parse().ok())
 }
 
-/// Lets pass who has `need`; others learn nothing but what they may see.
-fn check(have: Option<Access>, need: Access) -> Result<()> {
+/// Lets pass who has `need` and calls with a token that reaches so far; others
+/// learn nothing but what they may see.
+fn check(actor: &Actor, have: Option<Access>, need: Access) -> Result<()> {
     match have {
         None => Err(Error::not_found()),
         Some(have) if have < need => Err(Error::Forbidden("Read-only access")),
-        Some(_) => Ok(()),
+        Some(_) => check_scope(actor, need),
+    }
+}
+
+fn check_scope(actor: &Actor, need: Access) -> Result<()> {
+    if actor.scope.reaches(need) {
+        return Ok(());
+    }
+    Err(Error::Forbidden("The scope of the token does not allow this"))
+}
+
+/// Lets pass a token that may change what belongs to its owner: tokens, the
+/// list of organisations.
+///
+/// # Errors
+/// `Forbidden` for a token of a narrower scope than `admin`.
+pub fn authorize_account(actor: &Actor) -> Result<()> {
+    check_scope(actor, Access::Full)
+}
+
+/// Lets pass administrators of this installation.
+///
+/// # Errors
+/// `Forbidden` for everybody else, and for a token of a narrower scope.
+pub fn authorize_admin(actor: &Actor) -> Result<()> {
+    if !actor.is_admin {
+        return Err(Error::Forbidden("Only administrators may do this"));
+    }
+    check_scope(actor, Access::Full)
+}
+
+/// The organisation, if `actor` is at least `need` in it.
+///
+/// # Errors
+/// `NotFound` for an organisation that does not exist or is not theirs,
+/// `Forbidden` for members who are less, and for narrow tokens.
+pub async fn authorize_org(
+    tx: &mut Tx,
+    actor: &Actor,
+    need: Role,
+    id: &OrgId,
+) -> Result<SeenOrganisation> {
+    let org = find_seen(tx, id, &actor.user_id).await?.ok_or_else(Error::not_found)?;
+    let role = org.role.as_deref().and_then(|role| role.parse().ok());
+    let have = if actor.is_admin { Some(Role::Owner) } else { role };
+    match have {
+        None => Err(Error::not_found()),
+        Some(have) if have < need && need == Role::Owner => {
+            Err(Error::Forbidden("Only owners of the organisation may do this"))
+        }
+        Some(have) if have < need => Err(Error::Forbidden("Read-only access")),
+        Some(_) => {
+            check_scope(actor, if need == Role::Read { Access::Read } else { Access::Full })?;
+            Ok(org)
+        }
+    }
+}
+
+/// The app, if `actor` owns its organisation; errors as `authorize_org`.
+pub async fn authorize_app_owner(tx: &mut Tx, actor: &Actor, id: &AppId) -> Result<AppRow> {
+    let app = authorize_app(tx, actor, Access::Read, id).await?;
+    owner_of(tx, actor, &app).await?;
+    Ok(app)
+}
+
+/// The deleted app, if `actor` owns its organisation; errors as
+/// `authorize_org`.
+pub async fn authorize_deleted_app(tx: &mut Tx, actor: &Actor, id: &AppId) -> Result<DeletedApp> {
+    let deleted = db::apps::find_deleted(tx, id).await?.ok_or_else(Error::not_found)?;
+    authorize_org(tx, actor, Role::Owner, &deleted.app.org_id).await?;
+    Ok(deleted)
+}
+
+/// A collaborator who is no member can see the app, so the answer is 403.
+async fn owner_of(tx: &mut Tx, actor: &Actor, app: &AppRow) -> Result<()> {
+    match authorize_org(tx, actor, Role::Owner, &app.org_id).await {
+        Err(Error::NotFound(_)) => {
+            Err(Error::Forbidden("Only owners of the organisation may do this"))
+        }
+        other => other.map(drop),
     }
 }
 
@@ -46,7 +132,7 @@ fn check(have: Option<Access>, need: Access) -> Result<()> {
 pub async fn authorize_app(tx: &mut Tx, actor: &Actor, need: Access, id: &AppId) -> Result<AppRow> {
     let app = db::apps::find(tx, id).await?.ok_or_else(Error::not_found)?;
     let row = rows::find_access(tx, id, &actor.user_id).await?;
-    check(strongest(actor, &row), need)?;
+    check(actor, strongest(actor, &row), need)?;
     Ok(app)
 }
 
@@ -54,7 +140,7 @@ pub async fn authorize_app(tx: &mut Tx, actor: &Actor, need: Access, id: &AppId)
 pub async fn recall_app(db: &Db, actor: &Actor, id: &AppId) -> Result<AppRow> {
     let answer = db.recall_app(&actor.user_id, id).await?;
     let (app, row) = answer.ok_or_else(Error::not_found)?;
-    check(strongest(actor, &row), Access::Read)?;
+    check(actor, strongest(actor, &row), Access::Read)?;
     Ok(app)
 }
 
@@ -67,34 +153,13 @@ pub async fn authorize_build(
 ) -> Result<Build> {
     let SeenBuild { build, app_access, org_role } =
         db::builds::find_seen(tx, id, &actor.user_id).await?.ok_or_else(Error::not_found)?;
-    check(strongest(actor, &AccessRow { app_access, org_role }), need)?;
+    check(actor, strongest(actor, &AccessRow { app_access, org_role }), need)?;
     Ok(build)
-}
-
-/// Who holds this personal token; `None` if it is unknown or revoked.
-pub async fn find_actor(tx: &mut Tx, token: &str) -> Result<Option<Actor>> {
-    if !token.starts_with(PERSONAL_PREFIX) {
-        return Ok(None);
-    }
-    Ok(rows::find_token(tx, &secrets::hash_token(token)).await?.map(actor_of))
-}
-
-/// `find_actor`, without a query where nothing has changed.
-pub async fn recall_actor(db: &Db, token: &str) -> Result<Option<Actor>> {
-    if !token.starts_with(PERSONAL_PREFIX) {
-        return Ok(None);
-    }
-    Ok(db.recall_token(&secrets::hash_token(token)).await?.map(actor_of))
-}
-
-fn actor_of(owner: TokenOwner) -> Actor {
-    let TokenOwner { token_id, user_id, is_admin } = owner;
-    Actor { user_id, token_id, is_admin }
 }
 
 /// Which agent token this is; `None` if it is unknown or revoked.
 pub async fn find_agent_token(tx: &mut Tx, token: &str) -> Result<Option<TokenId>> {
-    if !token.starts_with(AGENT_PREFIX) {
+    if !secrets::is_plausible_token(AGENT_PREFIX, token) {
         return Ok(None);
     }
     db::agents::find_token(tx, &secrets::hash_token(token)).await
@@ -128,15 +193,6 @@ pub async fn add_user(
     rows::insert_member(tx, &org.id, &user.id, "owner").await?;
     let token = issue_token(tx, &user.id, now).await?;
     Ok((user, token))
-}
-
-/// A fresh personal token; the old ones stop working (ACC-2: one per user).
-pub async fn issue_token(tx: &mut Tx, user: &UserId, now: Millis) -> Result<Secret> {
-    rows::revoke_tokens(tx, user, now).await?;
-    let token = secrets::generate_token(PERSONAL_PREFIX);
-    let hash = secrets::hash_token(token.expose());
-    rows::insert_token(tx, &TokenId::generate(now), user, &hash, now).await?;
-    Ok(token)
 }
 
 /// A fresh agent token, shown this once.

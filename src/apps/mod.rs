@@ -53,6 +53,7 @@ pub async fn add(app: &App, tx: &mut Tx, new: &NewApp<'_>) -> Result<AppRow> {
         repo_url,
         default_branch: None,
         branches_read_at: None,
+        is_public: false,
         created_at: now,
     };
     let sealed = credential.map(|c| {

@@ -283,7 +283,7 @@ async fn token(app: &App, verb: TokenVerb) -> Result<Answer> {
         }
         TokenVerb::Revoke { email } => {
             let user = accounts::find_user(&mut tx, &email).await?;
-            let count = db::accounts::revoke_tokens(&mut tx, &user.id, now).await?;
+            let count = db::tokens::revoke_all(&mut tx, &user.id, now).await?;
             Answer {
                 text: format!("Revoked {count} token(s) of {}\n", user.email),
                 json: json!({ "user_id": user.id, "revoked": count }),

@@ -1,10 +1,9 @@
-//! Users, organisations, memberships and tokens.
+//! Users, organisations and memberships.
 
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::account::{Access, Organisation, User};
-use crate::model::ids::{AppId, OrgId, TokenId, UserId};
-use crate::model::time::Millis;
+use crate::model::ids::{AppId, OrgId, UserId};
 
 pub async fn insert_user(tx: &mut Tx, user: &User) -> Result<()> {
     sql("INSERT INTO users (id, email, name, is_admin, created_at) VALUES ($1, $2, $3, $4, $5)")
@@ -108,47 +107,4 @@ pub async fn find_access(tx: &mut Tx, app: &AppId, user: &UserId) -> Result<Acce
     .opt(tx)
     .await?
     .unwrap_or_default())
-}
-
-pub async fn insert_token(
-    tx: &mut Tx,
-    id: &TokenId,
-    user: &UserId,
-    hash: &str,
-    now: Millis,
-) -> Result<()> {
-    sql("INSERT INTO tokens (id, user_id, hash, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(id)
-        .bind(user)
-        .bind(hash)
-        .bind(now)
-        .exec(tx)
-        .await?;
-    Ok(())
-}
-
-/// The owner of a live token.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct TokenOwner {
-    pub token_id: TokenId,
-    pub user_id: UserId,
-    pub is_admin: bool,
-}
-
-pub async fn find_token(tx: &mut Tx, hash: &str) -> Result<Option<TokenOwner>> {
-    sql("SELECT t.id AS token_id, u.id AS user_id, u.is_admin
-         FROM tokens t JOIN users u ON u.id = t.user_id
-         WHERE t.hash = $1 AND t.revoked_at IS NULL")
-    .bind(hash)
-    .opt(tx)
-    .await
-}
-
-/// Revokes every live token of `user`; the number revoked.
-pub async fn revoke_tokens(tx: &mut Tx, user: &UserId, now: Millis) -> Result<u64> {
-    sql("UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL")
-        .bind(user)
-        .bind(now)
-        .exec(tx)
-        .await
 }

@@ -3,7 +3,7 @@
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::account::AuditEntry;
-use crate::model::ids::{AppId, OrgId};
+use crate::model::ids::{AppId, OrgId, UserId};
 use crate::model::time::Millis;
 
 pub async fn insert(tx: &mut Tx, entry: &AuditEntry) -> Result<()> {
@@ -29,6 +29,8 @@ pub async fn insert(tx: &mut Tx, entry: &AuditEntry) -> Result<()> {
 pub struct Filter<'a> {
     pub org: Option<&'a OrgId>,
     pub app: Option<&'a AppId>,
+    /// Only entries of organisations that this user owns.
+    pub owner: Option<&'a UserId>,
     /// Only entries older than this one, in list order.
     pub before: Option<(Millis, &'a str)>,
 }
@@ -41,10 +43,13 @@ pub async fn list(tx: &mut Tx, filter: &Filter<'_>, limit: i64) -> Result<Vec<Au
          FROM audit_entries
          WHERE (CAST($1 AS TEXT) IS NULL OR org_id = $1)
            AND (CAST($2 AS TEXT) IS NULL OR app_id = $2)
-           AND (at < $3 OR (at = $3 AND id < $4))
-         ORDER BY at DESC, id DESC LIMIT $5")
+           AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM org_members m
+             WHERE m.org_id = audit_entries.org_id AND m.user_id = $3 AND m.role = 'owner'))
+           AND (at < $4 OR (at = $4 AND id < $5))
+         ORDER BY at DESC, id DESC LIMIT $6")
     .bind(filter.org)
     .bind(filter.app)
+    .bind(filter.owner)
     .bind(before_at)
     .bind(before_id)
     .bind(limit)

@@ -20,6 +20,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     6 "0006_build_origins",
     7 "0007_audit",
     10 "0010_packages",
+    11 "0011_manage",
 ];
 
 pub(super) fn migrator() -> Migrator {

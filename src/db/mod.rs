@@ -13,8 +13,10 @@ pub mod logs;
 mod memo;
 pub mod migrate;
 pub mod packages;
+pub mod organisations;
 pub mod results;
 pub mod sql;
+pub mod tokens;
 mod value;
 pub mod wake;
 

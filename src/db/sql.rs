@@ -17,9 +17,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
-use crate::db::accounts::{self, AccessRow, TokenOwner};
+use crate::db::accounts::{self, AccessRow};
 use crate::db::apps;
 use crate::db::memo::{Memo, Stamp};
+use crate::db::tokens::{self, TokenOwner};
 use crate::db::value::{Value, postgres_arguments, sqlite_arguments};
 use crate::db::wake::{Topic, Wake};
 use crate::error::{Error, Result};
@@ -135,13 +136,13 @@ impl Db {
         Some(Stamp { bytes: file.len(), seconds: file.mtime(), nanoseconds: file.mtime_nsec() })
     }
 
-    /// `accounts::find_token`, remembered until something is committed.
+    /// `tokens::find_owner`, remembered until something is committed.
     pub async fn recall_token(&self, hash: &str) -> Result<Option<TokenOwner>> {
         let (stamp, key) = (self.stamp(), hash.to_owned());
         if let Some(owner) = self.memos.owners.recall(stamp, &key) {
             return Ok(Some(owner));
         }
-        let found = accounts::find_token(&mut self.read().await?, hash).await?;
+        let found = tokens::find_owner(&mut self.read().await?, hash).await?;
         if let Some(owner) = &found {
             self.memos.owners.remember(stamp, key, owner.clone());
         }

@@ -22,7 +22,7 @@ use crate::http::metrics::Metrics;
 use crate::http::middleware::{Door, Limits};
 use crate::http::params::Params;
 use crate::http::reply;
-use crate::model::account::Actor;
+use crate::model::account::{Actor, Scope};
 use crate::model::ids::{AppId, BuildId, TokenId, UserId};
 use crate::model::time::Millis;
 
@@ -44,6 +44,7 @@ fn authenticate() -> Authenticate {
                 user_id: UserId::generate(Millis(0)),
                 token_id: TokenId::generate(Millis(0)),
                 is_admin: false,
+                scope: Scope::Admin,
             })),
             "down" => Err(Error::Unavailable("database is away".into())),
             _ => Ok(None),

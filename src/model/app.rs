@@ -52,6 +52,8 @@ pub struct App {
     pub default_branch: Option<String>,
     /// When the branches were last read from the remote.
     pub branches_read_at: Option<Millis>,
+    /// Its build pages are open to everybody (STA-3).
+    pub is_public: bool,
     pub created_at: Millis,
 }
 

@@ -30,6 +30,11 @@ impl Millis {
             .to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
+    /// Any RFC 3339 moment, such as what `to_iso` writes, to the millisecond.
+    pub fn from_iso(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|at| Self(at.timestamp_millis()))
+    }
+
     /// This moment moved by `ms` milliseconds.
     #[must_use]
     pub fn plus(self, ms: i64) -> Self {
@@ -51,5 +56,14 @@ mod tests {
         assert_eq!(Millis(1_488_492_806_728).to_iso(), "2017-03-02T22:13:26.728Z");
         assert_eq!(Millis(1_488_492_806_000).to_iso(), "2017-03-02T22:13:26.000Z");
         assert_eq!(Millis(0).to_iso(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn moments_are_read_with_their_zone() {
+        assert_eq!(Millis::from_iso("2017-03-02T22:13:26.728Z"), Some(Millis(1_488_492_806_728)));
+        assert_eq!(Millis::from_iso("2017-03-02T23:13:26+01:00"), Some(Millis(1_488_492_806_000)));
+        for text in ["", "2017-03-02", "2017-03-02T22:13:26", "now"] {
+            assert_eq!(Millis::from_iso(text), None, "{text}");
+        }
     }
 }

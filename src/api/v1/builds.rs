@@ -207,7 +207,7 @@ pub async fn trigger(
     params: Params,
 ) -> Result<Response, Fault> {
     let mut tx = app.db.read().await?;
-    let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
+    let row = authorize_app(&mut tx, &actor, Access::Build, &id).await?;
     // The remote may be asked next; that must not hold a connection.
     drop(tx);
     let wanted = params.opt_str("branch")?;
@@ -244,7 +244,7 @@ pub async fn cancel(
     let as_success = params.opt_bool("cancel_successfully")?.unwrap_or(false);
     for _ in 0..CANCEL_TRIES {
         let mut tx = app.db.write().await?;
-        let build = authorize_build(&mut tx, &actor, Access::Full, &id).await?;
+        let build = authorize_build(&mut tx, &actor, Access::Build, &id).await?;
         match cancelling::cancel(&app, &mut tx, &build, as_success).await {
             Ok(()) => {
                 tx.commit().await?;

@@ -71,7 +71,8 @@ pub async fn download(
 async fn first_download(app: &App, headers: &HeaderMap, id: &BuildId) -> Result<Artifact, Fault> {
     let token = bearer_token(headers)?;
     let mut tx = app.db.read().await?;
-    let actor = find_actor(&mut tx, token.expose()).await?.ok_or(Fault::InvalidToken)?;
+    let now = app.clock.now();
+    let actor = find_actor(&mut tx, token.expose(), now).await?.ok_or(Fault::InvalidToken)?;
     let build = authorize_build(&mut tx, &actor, Access::Read, id).await?;
     let offered = links::downloads_of(&build)?;
     let first = offered.first().ok_or_else(Error::not_found)?;

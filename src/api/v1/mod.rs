@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::app::App;
 
@@ -17,6 +17,7 @@ pub mod log;
 pub mod openapi;
 pub mod results;
 pub mod server;
+pub mod tokens;
 pub mod wire;
 
 /// Every route of `/v1`, in both spellings where clients use both, and the
@@ -35,6 +36,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/builds/{build_id}/coverage", get(results::coverage))
         .route("/v1/builds/{build_id}/logs", get(log::read))
         .route("/v1/builds/{build_id}/artifacts", get(files::list))
+        .route("/v1/tokens", get(tokens::list).post(tokens::add))
+        .route("/v1/tokens/personal/rotate", post(tokens::rotate_personal))
+        .route("/v1/tokens/{token_id}", delete(tokens::revoke))
         .route("/v1/ip-ranges", get(server::ip_ranges))
         .route("/api/download/download-ipa", get(files::download))
         .route("/api/download/download-apk", get(files::download))

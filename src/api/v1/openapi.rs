@@ -4,7 +4,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::api::v1::{apps, builds, files, log, results, server, wire};
+use crate::api::v1::{apps, builds, files, log, results, server, tokens, wire};
 use crate::error::{Error, Result};
 
 #[derive(OpenApi)]
@@ -85,7 +85,7 @@ impl Modify for BearerToken {
 /// page at `/docs`.
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
-    let topics: [utoipa::openapi::OpenApi; 0] = [];
+    let topics = [tokens::Description::openapi()];
     for topic in topics {
         document.merge(topic);
     }

@@ -20,7 +20,7 @@ on_both! {
         let in_query = format!("/v1/apps?access_token={}", caller.token);
         server.call(Method::GET, &in_query, None, "").await.expect(401);
         let mut tx = app.app.db.write().await.unwrap();
-        shipmate::db::accounts::revoke_tokens(&mut tx, &ann.user.id, app.app.clock.now()).await.unwrap();
+        shipmate::db::tokens::revoke_all(&mut tx, &ann.user.id, app.app.clock.now()).await.unwrap();
         tx.commit().await.unwrap();
         caller.get("/v1/apps").await.expect(401);
     }

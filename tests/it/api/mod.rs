@@ -9,6 +9,7 @@ use crate::harness::server::{Answer, TestServer};
 
 mod builds;
 mod conventions;
+mod tokens;
 
 /// Somebody who calls the server.
 struct Caller {

@@ -3,7 +3,7 @@
 use shipmate::db::{Db, accounts};
 use shipmate::error::Error;
 use shipmate::model::account::{Access, Organisation};
-use shipmate::model::ids::{AppId, OrgId, TokenId};
+use shipmate::model::ids::{AppId, OrgId};
 use shipmate::model::time::Millis;
 
 use super::*;
@@ -77,24 +77,5 @@ on_both! {
         }
         let other = accounts::find_access(&mut tx, &AppId::generate(T), &ann).await.unwrap();
         assert_eq!((other.app_access, other.org_role), (None, None));
-    }
-
-    async fn a_token_works_until_it_is_revoked(db: Db) {
-        let mut tx = write(&db).await;
-        let ann = add_user(&mut tx, "ann@example.org").await;
-        let bob = add_user(&mut tx, "bob@example.org").await;
-        let ids = [TokenId::generate(T), TokenId::generate(T), TokenId::generate(T)];
-        accounts::insert_token(&mut tx, &ids[0], &ann, "h0", T).await.unwrap();
-        accounts::insert_token(&mut tx, &ids[1], &ann, "h1", T).await.unwrap();
-        accounts::insert_token(&mut tx, &ids[2], &bob, "h2", T).await.unwrap();
-        let owner = accounts::find_token(&mut tx, "h1").await.unwrap().expect("it is live");
-        assert_eq!((owner.token_id, owner.user_id, owner.is_admin), (ids[1].clone(), ann.clone(), false));
-        assert!(accounts::find_token(&mut tx, "h9").await.unwrap().is_none());
-
-        assert_eq!(accounts::revoke_tokens(&mut tx, &ann, T).await.unwrap(), 2);
-        assert_eq!(accounts::revoke_tokens(&mut tx, &ann, T).await.unwrap(), 0);
-        assert!(accounts::find_token(&mut tx, "h0").await.unwrap().is_none());
-        assert!(accounts::find_token(&mut tx, "h1").await.unwrap().is_none());
-        assert!(accounts::find_token(&mut tx, "h2").await.unwrap().is_some());
     }
 }

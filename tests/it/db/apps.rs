@@ -2,7 +2,7 @@
 
 use shipmate::db::apps::{self, StoredVariable};
 use shipmate::db::{Db, accounts};
-use shipmate::model::account::{Access, Actor};
+use shipmate::model::account::{Access, Actor, Scope};
 use shipmate::model::app::Branch;
 use shipmate::model::ids::{AppId, TokenId, UserId};
 use shipmate::model::time::Millis;
@@ -10,7 +10,7 @@ use shipmate::model::time::Millis;
 use super::*;
 
 fn actor(user: &UserId, is_admin: bool) -> Actor {
-    Actor { user_id: user.clone(), token_id: TokenId::generate(T), is_admin }
+    Actor { user_id: user.clone(), token_id: TokenId::generate(T), is_admin, scope: Scope::Admin }
 }
 
 fn branch(name: &str, deleted_at: Option<i64>) -> Branch {
@@ -154,5 +154,42 @@ on_both! {
             .map(|(n, v, s)| (n.to_owned(), v.to_owned(), s));
         assert_eq!(listed, expected);
         assert!(apps::list_variables(&mut tx, &other).await.unwrap().is_empty());
+    }
+
+    async fn an_app_is_changed_and_deleted(db: Db) {
+        let mut tx = write(&db).await;
+        let org = add_org(&mut tx).await;
+        let mut app = app_row(&org, "Shop");
+        app.default_branch = Some("main".into());
+        apps::insert(&mut tx, &app, Some("sealed")).await.unwrap();
+
+        app.name = ODD.into();
+        apps::rename(&mut tx, &app.id, ODD).await.unwrap();
+        app.is_public = true;
+        apps::set_public(&mut tx, &app.id, true).await.unwrap();
+        app.org_id = add_org(&mut tx).await;
+        apps::set_organisation(&mut tx, &app.id, &app.org_id).await.unwrap();
+        app.repo_url = "https://git.example.org/o/other.git".into();
+        app.default_branch = None;
+        apps::set_repository(&mut tx, &app.id, &app.repo_url, None).await.unwrap();
+        assert_eq!(apps::find(&mut tx, &app.id).await.unwrap().as_ref(), Some(&app));
+        assert_eq!(apps::find_credential(&mut tx, &app.id).await.unwrap(), None);
+
+        assert_eq!(apps::find_next_build_number(&mut tx, &app.id).await.unwrap(), 1);
+        assert_eq!(apps::raise_build_number(&mut tx, &app.id, 7).await.unwrap(), 1);
+        assert_eq!(apps::raise_build_number(&mut tx, &app.id, 6).await.unwrap(), 0);
+        assert_eq!(apps::find_next_build_number(&mut tx, &app.id).await.unwrap(), 7);
+
+        assert_eq!(apps::find_deleted(&mut tx, &app.id).await.unwrap(), None);
+        assert_eq!(apps::set_deleted_at(&mut tx, &app.id, None).await.unwrap(), 0);
+        assert_eq!(apps::set_deleted_at(&mut tx, &app.id, Some(T)).await.unwrap(), 1);
+        assert_eq!(apps::set_deleted_at(&mut tx, &app.id, Some(T)).await.unwrap(), 0);
+        assert_eq!(apps::find(&mut tx, &app.id).await.unwrap(), None);
+        let deleted = apps::find_deleted(&mut tx, &app.id).await.unwrap().unwrap();
+        assert_eq!((&deleted.app, deleted.deleted_at), (&app, T));
+        let late = apps::take_build_number(&mut tx, &app.id).await;
+        assert!(matches!(late, Err(shipmate::error::Error::NotFound(_))), "{late:?}");
+        assert_eq!(apps::set_deleted_at(&mut tx, &app.id, None).await.unwrap(), 1);
+        assert_eq!(apps::take_build_number(&mut tx, &app.id).await.unwrap(), 7);
     }
 }

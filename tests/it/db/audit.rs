@@ -1,7 +1,7 @@
 //! The activity log.
 
 use shipmate::db::audit::{self, Filter};
-use shipmate::model::account::AuditEntry;
+use shipmate::model::account::{AuditEntry, Role};
 use shipmate::model::ids::AuditId;
 
 use super::*;
@@ -40,5 +40,17 @@ on_both! {
         let org = add_org(&mut tx).await;
         let of_org = Filter { org: Some(&org), ..Filter::default() };
         assert_eq!(audit::list(&mut tx, &of_org, 10).await.unwrap(), []);
+
+        let mut owned = entry(7, None, "Org");
+        owned.org_id = Some(org.clone());
+        audit::insert(&mut tx, &owned).await.unwrap();
+        let ann = add_user(&mut tx, "ann@example.org").await;
+        let by = Filter { owner: Some(&ann), ..Filter::default() };
+        assert_eq!(audit::list(&mut tx, &by, 10).await.unwrap(), []);
+        for (role, seen) in [(Role::Full, vec![]), (Role::Owner, vec![owned])] {
+            db::organisations::set_member(&mut tx, &org, &ann, role).await.unwrap();
+            let by = Filter { owner: Some(&ann), ..Filter::default() };
+            assert_eq!(audit::list(&mut tx, &by, 10).await.unwrap(), seen);
+        }
     }
 }

@@ -4,7 +4,7 @@
 use shipmate::db::agents::Introduction;
 use shipmate::db::builds::NewBuild;
 use shipmate::db::{self, Db, Tx};
-use shipmate::model::account::{Organisation, User};
+use shipmate::model::account::{Organisation, Scope, Token, User};
 use shipmate::model::app::{App, Platform};
 use shipmate::model::ids::{AgentId, AppId, BuildId, OrgId, TokenId, UserId};
 use shipmate::model::time::Millis;
@@ -21,8 +21,10 @@ mod jobs;
 mod logs;
 mod migrations;
 mod packages;
+mod organisations;
 mod results;
 mod seam;
+mod tokens;
 
 /// A moment for rows whose time does not matter.
 const T: Millis = Millis(1_710_000_000_000);
@@ -70,6 +72,7 @@ fn app_row(org: &OrgId, name: &str) -> App {
         repo_url: "https://git.example.org/o/r.git".into(),
         default_branch: None,
         branches_read_at: None,
+        is_public: false,
         created_at: T,
     }
 }
@@ -102,6 +105,19 @@ fn new_build<'a>(id: &'a BuildId, app: &'a AppId, number: i64, at: Millis) -> Ne
         triggered_by: "api_triggered",
         user: None,
         created_at: at,
+    }
+}
+
+/// A token of `user`; without a name it is the personal one.
+fn token_row(user: &UserId, name: Option<&str>) -> Token {
+    Token {
+        id: TokenId::generate(T),
+        user_id: user.clone(),
+        name: name.map(str::to_owned),
+        scope: Scope::Admin,
+        created_at: T,
+        expires_at: None,
+        last_used_at: None,
     }
 }
 

@@ -57,7 +57,7 @@ on_both! {
         let app = add_app(&mut tx).await;
         let user = user_row("ann@example.org");
         db::accounts::insert_user(&mut tx, &user).await.unwrap();
-        db::accounts::insert_token(&mut tx, &TokenId::generate(T), &user.id, "hash", T).await.unwrap();
+        db::tokens::insert(&mut tx, &token_row(&user.id, None), "hash").await.unwrap();
         tx.commit().await.unwrap();
         for _ in 0..2 {
             assert!(db.recall_token("hash").await.unwrap().is_some());
@@ -67,7 +67,7 @@ on_both! {
         }
         // Another process revokes: the next question already knows.
         let mut tx = write(&beside).await;
-        db::accounts::revoke_tokens(&mut tx, &user.id, T).await.unwrap();
+        db::tokens::revoke_all(&mut tx, &user.id, T).await.unwrap();
         let access = shipmate::model::account::Access::Read;
         db::accounts::set_app_access(&mut tx, &app, &user.id, access).await.unwrap();
         tx.commit().await.unwrap();
