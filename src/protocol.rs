@@ -136,6 +136,13 @@ pub struct PullSource {
     /// Clone URL of the fork that the head is in; `None` = `repo_url`.
     #[serde(default)]
     pub head_url: Option<String>,
+    /// `owner/repo` of that fork, for people.
+    #[serde(default)]
+    pub fork: Option<String>,
+    /// False = nobody has trusted this fork: its scripts must not see what
+    /// the checkout was done with (SEC-7).
+    #[serde(default)]
+    pub trusted: bool,
 }
 
 /// What SSH needs to reach a remote, for the life of one build.

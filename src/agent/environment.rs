@@ -161,13 +161,14 @@ fn of_build(
     branch: &str,
     slug: String,
 ) -> Vec<(&'static str, String)> {
+    let pull = assignment.source.pull_request.as_ref();
     vec![
         ("BUDDYBUILD_BUILD_NUMBER", assignment.number.to_string()),
         ("BUDDYBUILD_BUILD_ID", assignment.build_id.to_string()),
         ("BUDDYBUILD_APP_ID", assignment.app_id.to_string()),
         ("BUDDYBUILD_BRANCH", branch.to_owned()),
-        ("BUDDYBUILD_BASE_BRANCH", String::new()),
-        ("BUDDYBUILD_PULL_REQUEST", String::new()),
+        ("BUDDYBUILD_BASE_BRANCH", pull.map(|pull| pull.base_branch.clone()).unwrap_or_default()),
+        ("BUDDYBUILD_PULL_REQUEST", pull.map(|pull| pull.number.to_string()).unwrap_or_default()),
         ("BUDDYBUILD_REPO_SLUG", slug),
         ("BUDDYBUILD_WORKSPACE", show(&layout.workspace_link)),
         ("BUDDYBUILD_SECURE_FILES", show(&layout.secure_files)),

@@ -15,7 +15,7 @@ use crate::agent::report::local::{LocalReport, LocalResults, Sink};
 use crate::agent::run::{RunContext, RunResult, run_on};
 use crate::agent::scripts::FINALLY;
 use crate::agent::workspace::WorkDirs;
-use crate::git::checkout::{configure_home, head};
+use crate::git::checkout::{Access, configure_home, head};
 use crate::git::command::Git;
 use crate::git::remote::Remote;
 use crate::model::app::Platform;
@@ -116,7 +116,8 @@ fn make_private(place: &Path) -> std::io::Result<()> {
 /// Branch and origin of the checkout, as far as it is one.
 async fn source_of(path: &Path, place: &Path) -> Source {
     let mut source = Source::default();
-    if !path.join(".git").exists() || configure_home(place, None, None).is_err() {
+    let configured = || configure_home(place, place, None, Access::default());
+    if !path.join(".git").exists() || configured().is_err() {
         return source;
     }
     let git = Git {

@@ -15,6 +15,7 @@ use crate::agent::report::{Report, ReportError};
 use crate::agent::run::RunResult;
 use crate::agent::workspace::Layout;
 use crate::agent::{collect, detect, scripts};
+use crate::git::checkout::forget_access;
 use crate::git::remote::Remote;
 use crate::model::build::{FailureKind, Outcome, Phase};
 use crate::protocol::{Assignment, Failure};
@@ -114,7 +115,7 @@ impl<'a> Course<'a> {
                 _ => self.finally().await,
             }
         }
-        self.forget_credential();
+        forget_access(&self.layout.private);
         if self.stop.cancel.is_cancelled() {
             end = Err(Halt::Cancelled);
         }
@@ -359,11 +360,6 @@ impl<'a> Course<'a> {
         if let Err(Halt::Failed(_)) = self.script(scripts::FINALLY, Phase::Finally).await {
             self.say(scripts::FINALLY, "This does not change the result of the build.").await;
         }
-    }
-
-    fn forget_credential(&self) {
-        // Deleted with the run's folder at latest.
-        let _ = std::fs::remove_file(self.layout.credential_file());
     }
 
     fn out_of_time(&self) -> String {

@@ -4,9 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::git::checkout::Head;
 use crate::model::artifact::ArtifactKind;
 use crate::model::build::Phase;
 use crate::model::log::Stream;
+use crate::model::origin::Base;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::Secret;
 
@@ -67,19 +69,13 @@ impl Report {
         }
     }
 
-    /// What the clone resolved to.
+    /// What the clone resolved to, and what a pull request was merged into.
     ///
     /// # Errors
     /// See `ReportError`.
-    pub async fn commit(
-        &self,
-        branch: &str,
-        sha: &str,
-        author: &str,
-        message: &str,
-    ) -> Result<(), ReportError> {
+    pub async fn commit(&self, head: &Head, base: Option<Base>) -> Result<(), ReportError> {
         match self {
-            Self::Remote(report) => report.commit(branch, sha, author, message).await,
+            Self::Remote(report) => report.commit(head, base).await,
             Self::Local(_) => Ok(()),
         }
     }

@@ -120,11 +120,6 @@ impl Layout {
         Ok(())
     }
 
-    /// The credential of the checkout, for git alone.
-    pub fn credential_file(&self) -> PathBuf {
-        self.private.join("git-credentials")
-    }
-
     /// The running process group.
     pub fn process_record(&self) -> PathBuf {
         self.root.join("process.json")

@@ -3,16 +3,15 @@
 //! in scripts (EXE-5). Credentials live in one file outside of the workspace.
 
 use std::ffi::OsStr;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::git::command::{Git, GitError, Output};
 use crate::git::mirror::Mirrors;
-use crate::git::remote::{Remote, check_branch, check_commit};
-use crate::protocol::Credential;
+use crate::git::remote::{Remote, check_branch, check_commit, check_tag};
+use crate::git::ssh::{self, SshFiles};
+use crate::protocol::{Credential, SshIdentity};
 
 /// Longest commit message that is passed on, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
@@ -21,13 +20,20 @@ const MAX_MESSAGE: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct Checkout<'a> {
     pub remote: &'a Remote,
-    /// Empty = the remote's default branch.
-    pub branch: &'a str,
-    /// Instead of the branch's tip.
+    pub wanted: Wanted<'a>,
+    /// Instead of the tip.
     pub commit: Option<&'a str>,
     /// Must not exist yet, or be empty.
     pub workspace: &'a Path,
     pub mirrors: &'a Mirrors,
+}
+
+/// A name in the remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// Empty = the remote's default branch.
+    Branch(&'a str),
+    Tag(&'a str),
 }
 
 /// Where the workspace is.
@@ -42,43 +48,83 @@ pub struct Head {
     pub message: String,
 }
 
-/// Writes the `.gitconfig` of the build's HOME; `credential` goes to
-/// `credential_file`, readable by this user alone.
+/// What a checkout may use to reach its remote.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Access<'a> {
+    pub credential: Option<&'a Credential>,
+    pub ssh: Option<&'a SshIdentity>,
+}
+
+/// Writes the `.gitconfig` of the build's HOME; `access` goes to files in
+/// `private`, readable by this user alone.
 ///
 /// # Errors
 /// When one of the files cannot be written.
 pub fn configure_home(
     home: &Path,
+    private: &Path,
     remote: Option<&Remote>,
-    credential: Option<(&Credential, &Path)>,
+    access: Access<'_>,
 ) -> std::io::Result<()> {
-    // ssh would ask on the terminal of whoever started the agent.
-    let mut config = String::from("[core]\n\tsshCommand = ssh -o BatchMode=yes\n");
+    let ssh = match access.ssh {
+        None => ssh::plain_command(),
+        Some(identity) => {
+            let files = SshFiles::below(private);
+            files.write(identity)?;
+            files.command()
+        }
+    };
+    let mut config = common_config(remote, &ssh);
+    if let (Some(credential), Some((scheme, host))) =
+        (access.credential, remote.and_then(Remote::http_host))
+    {
+        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let (user, password) =
+            (encode(credential.username.expose()), encode(credential.password.expose()));
+        let file = credential_file(private);
+        ssh::write_private(&file, &format!("{scheme}://{user}:{password}@{host}\n"))?;
+        // git hands this value to a shell.
+        let value = format!("store --file={}", ssh::quote(&file.display().to_string()));
+        config.push_str(&format!("[credential]\n\thelper = {}\n", config_value(&value)));
+    }
+    std::fs::write(home.join(".gitconfig"), config)
+}
+
+/// Takes back what `configure_home` gave: git in `home` can reach public
+/// remotes only.
+///
+/// # Errors
+/// When the `.gitconfig` cannot be written.
+pub fn disarm_home(home: &Path, private: &Path, remote: Option<&Remote>) -> std::io::Result<()> {
+    forget_access(private);
+    std::fs::write(home.join(".gitconfig"), common_config(remote, &ssh::powerless_command()))
+}
+
+/// Deletes the files of `configure_home`.
+pub fn forget_access(private: &Path) {
+    // Deleted with their folder at latest.
+    let _ = std::fs::remove_file(credential_file(private));
+    SshFiles::below(private).remove();
+}
+
+fn credential_file(private: &Path) -> PathBuf {
+    private.join("git-credentials")
+}
+
+fn common_config(remote: Option<&Remote>, ssh: &str) -> String {
+    let mut config = format!("[core]\n\tsshCommand = {}\n", config_value(ssh));
     config.push_str("[advice]\n\tdetachedHead = false\n[init]\n\tdefaultBranch = main\n");
     if remote.is_some_and(Remote::is_local) {
         // The repository may belong to another user of this machine, and its
         // submodules may be folders as well.
         config.push_str("[safe]\n\tdirectory = *\n[protocol \"file\"]\n\tallow = always\n");
     }
-    if let (Some((credential, file)), Some((scheme, host))) =
-        (credential, remote.and_then(Remote::http_host))
-    {
-        let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-        let (user, password) =
-            (encode(credential.username.expose()), encode(credential.password.expose()));
-        write_private(file, &format!("{scheme}://{user}:{password}@{host}\n"))?;
-        // git hands this value to a shell.
-        let quoted = file.display().to_string().replace('\'', r"'\''");
-        let value = format!("store --file='{quoted}'").replace('\\', r"\\").replace('"', "\\\"");
-        config.push_str(&format!("[credential]\n\thelper = \"{value}\"\n"));
-    }
-    std::fs::write(home.join(".gitconfig"), config)
+    config
 }
 
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(file)?.write_all(text.as_bytes())
+/// A value as git's configuration files quote it.
+fn config_value(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 /// Clones into the workspace. One git process for a local remote; a network
@@ -87,50 +133,106 @@ fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
 /// # Errors
 /// git's own; `Refused` for names that are not given to git.
 pub async fn check_out(git: &Git, wanted: &Checkout<'_>) -> Result<(), GitError> {
-    if !wanted.branch.is_empty() {
-        check_branch(wanted.branch)?;
+    match wanted.wanted {
+        Wanted::Branch("") => {}
+        Wanted::Branch(name) => check_branch(name)?,
+        Wanted::Tag(name) => check_tag(name)?,
     }
     wanted.commit.map_or(Ok(()), check_commit)?;
     if wanted.remote.is_local() {
-        clone(git, wanted, wanted.branch, None).await?;
+        get(git, wanted, wanted.wanted, None).await?;
     } else {
-        clone_through_mirror(git, wanted).await?;
+        get_through_mirror(git, wanted).await?;
     }
     if let Some(commit) = wanted.commit {
         return move_to_commit(git, wanted.workspace, commit).await;
     }
     // `--branch` also accepts a tag, which the same word in a push would not.
-    if current_branch(wanted.workspace).is_none() {
-        let text = format!("\"{}\" is not a branch of the repository", wanted.branch);
-        return Err(GitError::Missing(text));
+    if let Wanted::Branch(name) = wanted.wanted
+        && current_branch(wanted.workspace).is_none()
+    {
+        return Err(GitError::Missing(format!("\"{name}\" is not a branch of the repository")));
     }
     Ok(())
 }
 
-async fn clone_through_mirror(git: &Git, wanted: &Checkout<'_>) -> Result<(), GitError> {
+async fn get_through_mirror(git: &Git, wanted: &Checkout<'_>) -> Result<(), GitError> {
     let default;
-    let branch = if wanted.branch.is_empty() {
-        default = default_branch(git, wanted.remote).await?;
-        &default
-    } else {
-        wanted.branch
+    let name = match wanted.wanted {
+        Wanted::Branch("") => {
+            default = default_branch(git, wanted.remote).await?;
+            Wanted::Branch(&default)
+        }
+        named => named,
     };
-    let fresh = wanted.mirrors.refresh(git, wanted.remote, branch).await?;
-    match clone(git, wanted, branch, Some(&fresh.path)).await {
+    let reference = match name {
+        Wanted::Branch(branch) => format!("refs/heads/{branch}"),
+        Wanted::Tag(tag) => format!("refs/tags/{tag}"),
+    };
+    let fresh = wanted.mirrors.refresh(git, wanted.remote, &reference).await?;
+    match get(git, wanted, name, Some(&fresh.path)).await {
         Err(GitError::Failed { .. }) => {}
         other => return other,
     }
     // The fetch worked, so the mirror itself must be damaged.
     wanted.mirrors.discard(fresh).await?;
-    let fresh = wanted.mirrors.refresh(git, wanted.remote, branch).await?;
-    clone(git, wanted, branch, Some(&fresh.path)).await
+    let fresh = wanted.mirrors.refresh(git, wanted.remote, &reference).await?;
+    get(git, wanted, name, Some(&fresh.path)).await
+}
+
+/// Fills the workspace with `name`, read from `mirror` where there is one.
+async fn get(
+    git: &Git,
+    wanted: &Checkout<'_>,
+    name: Wanted<'_>,
+    mirror: Option<&Path>,
+) -> Result<(), GitError> {
+    // Reads the mirror but writes down the real URL.
+    let mut config = Vec::new();
+    let mut git = git.clone();
+    if let Some(mirror) = mirror {
+        let key = format!("url.{}.insteadOf", mirror.display());
+        config.push((key, wanted.remote.url().to_owned()));
+        git.protocols = "file";
+    }
+    match name {
+        Wanted::Branch(branch) => clone(&git, wanted, branch, &config).await,
+        Wanted::Tag(tag) => get_tag(&git, wanted, tag, &config).await,
+    }
+}
+
+/// What `git clone --branch` does for a tag, without looking for a branch of
+/// that name first.
+async fn get_tag(
+    git: &Git,
+    wanted: &Checkout<'_>,
+    tag: &str,
+    config: &[(String, String)],
+) -> Result<(), GitError> {
+    let workspace = wanted.workspace;
+    // A second try after a damaged mirror begins again.
+    if workspace.join(".git").exists() {
+        let io = |source| GitError::Io { what: "the workspace cannot start over", source };
+        tokio::fs::remove_dir_all(workspace.join(".git")).await.map_err(io)?;
+    }
+    tokio::fs::create_dir_all(workspace)
+        .await
+        .map_err(|source| GitError::Io { what: "the workspace cannot be made", source })?;
+    let reference = format!("refs/tags/{tag}");
+    let refspec = format!("+{reference}:{reference}");
+    git.run(workspace, &["init", "--quiet"]).await?;
+    git.run(workspace, &["config", "remote.origin.url", wanted.remote.url()]).await?;
+    git.run(workspace, &["config", "remote.origin.fetch", &refspec]).await?;
+    let fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", "origin"];
+    git.run_with(workspace, &[&fetch[..], &[&refspec]].concat(), config).await?;
+    git.run(workspace, &["checkout", "--quiet", "--detach", &reference, "--"]).await.map(drop)
 }
 
 async fn clone(
     git: &Git,
     wanted: &Checkout<'_>,
     branch: &str,
-    mirror: Option<&Path>,
+    config: &[(String, String)],
 ) -> Result<(), GitError> {
     let branch_option = format!("--branch={branch}");
     let mut args: Vec<&OsStr> =
@@ -139,16 +241,8 @@ async fn clone(
         args.push(OsStr::new(&branch_option));
     }
     args.extend([OsStr::new("--"), OsStr::new(wanted.remote.url()), wanted.workspace.as_os_str()]);
-    // The clone reads the mirror but writes down the real URL.
-    let mut config = Vec::new();
-    let mut git = git.clone();
-    if let Some(mirror) = mirror {
-        let key = format!("url.{}.insteadOf", mirror.display());
-        config.push((key, wanted.remote.url().to_owned()));
-        git.protocols = "file";
-    }
     let parent = wanted.workspace.parent().unwrap_or(wanted.workspace);
-    git.run_with(parent, &args, &config).await.map(drop)
+    git.run_with(parent, &args, config).await.map(drop)
 }
 
 /// Asks the remote which branch its HEAD is.
@@ -193,19 +287,24 @@ fn current_branch(workspace: &Path) -> Option<String> {
 /// # Errors
 /// When the folder is no checkout or has no commit.
 pub async fn head(git: &Git, workspace: &Path) -> Result<Head, GitError> {
-    let args = ["log", "-1", "--no-show-signature", "--format=%H%x00%an%x00%B"];
+    let branch = current_branch(workspace).unwrap_or_default();
+    Ok(Head { branch, ..describe(git, workspace, "HEAD").await? })
+}
+
+/// The commit that `revision` names, without a branch.
+///
+/// # Errors
+/// When there is none.
+pub async fn describe(git: &Git, workspace: &Path, revision: &str) -> Result<Head, GitError> {
+    let format = "--format=%H%x00%an%x00%B";
+    let args = ["log", "-1", "--no-show-signature", format, "--end-of-options", revision, "--"];
     let output = git.run(workspace, &args).await?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut parts = text.splitn(3, '\0');
     let (sha, author) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let mut message = parts.next().unwrap_or_default().trim_end().to_owned();
     message.truncate(message.floor_char_boundary(MAX_MESSAGE));
-    Ok(Head {
-        branch: current_branch(workspace).unwrap_or_default(),
-        sha: sha.to_owned(),
-        author: author.to_owned(),
-        message,
-    })
+    Ok(Head { branch: String::new(), sha: sha.to_owned(), author: author.to_owned(), message })
 }
 
 /// Initialises submodules, recursively and shallow (EXE-8).

@@ -29,8 +29,8 @@ impl Mirrors {
         Self { dir: dir.into() }
     }
 
-    /// Brings `branch` of the mirror to where it is on the remote now. A
-    /// damaged mirror is thrown away and made again, once.
+    /// Brings `reference` (such as `refs/heads/main`) of the mirror to where it
+    /// is on the remote now. A damaged mirror is thrown away and made again, once.
     ///
     /// # Errors
     /// git's, when the remote refuses or is not there.
@@ -38,21 +38,21 @@ impl Mirrors {
         &self,
         git: &Git,
         remote: &Remote,
-        branch: &str,
+        reference: &str,
     ) -> Result<Fresh, GitError> {
         let name = key(remote.url());
         let path = self.dir.join(format!("{name}.git"));
         let lock = self.lock(git, &name).await?;
         let existed = path.join("HEAD").exists();
         if existed {
-            match fetch(git, &path, remote, branch).await {
+            match fetch(git, &path, remote, reference).await {
                 Ok(()) => return Ok(Fresh { path, _lock: lock }),
                 Err(error) if is_the_remote_at_fault(&error) => return Err(error),
                 Err(_) => {}
             }
         }
         self.start_again(git, &path).await?;
-        fetch(git, &path, remote, branch).await?;
+        fetch(git, &path, remote, reference).await?;
         Ok(Fresh { path, _lock: lock })
     }
 
@@ -62,6 +62,16 @@ impl Mirrors {
     /// When the folder cannot be deleted.
     pub async fn discard(&self, fresh: Fresh) -> Result<(), GitError> {
         delete(&fresh.path).await
+    }
+
+    /// Deletes the mirror of `remote`, if there is one (TRG-14).
+    ///
+    /// # Errors
+    /// When the folder cannot be deleted.
+    pub async fn forget(&self, git: &Git, remote: &Remote) -> Result<(), GitError> {
+        let name = key(remote.url());
+        let _lock = self.lock(git, &name).await?;
+        delete(&self.dir.join(format!("{name}.git"))).await
     }
 
     async fn start_again(&self, git: &Git, path: &Path) -> Result<(), GitError> {
@@ -104,14 +114,12 @@ async fn delete(path: &Path) -> Result<(), GitError> {
     }
 }
 
-async fn fetch(git: &Git, path: &Path, remote: &Remote, branch: &str) -> Result<(), GitError> {
-    let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
+async fn fetch(git: &Git, path: &Path, remote: &Remote, reference: &str) -> Result<(), GitError> {
+    let refspec = format!("+{reference}:{reference}");
     // Housekeeping in the foreground: nothing may outlive the lock.
+    let foreground =
+        ["gc.autoDetach", "maintenance.autoDetach"].map(|key| (key.to_owned(), "false".to_owned()));
     let args = [
-        "-c",
-        "gc.autoDetach=false",
-        "-c",
-        "maintenance.autoDetach=false",
         "fetch",
         "--quiet",
         "--depth=1",
@@ -120,13 +128,14 @@ async fn fetch(git: &Git, path: &Path, remote: &Remote, branch: &str) -> Result<
         remote.url(),
         &refspec,
     ];
-    git.run(path, &args).await.map(drop)
+    git.run_with(path, &args, &foreground).await.map(drop)
 }
 
 /// True when a new mirror would fail in the same way, so that a wrong branch
 /// or credential is told at once.
 fn is_the_remote_at_fault(error: &GitError) -> bool {
-    const WORDS: [&str; 8] = [
+    const WORDS: [&str; 9] = [
+        "Host key verification failed",
         "couldn't find remote ref",
         "Authentication failed",
         "could not read Username",

@@ -5,6 +5,8 @@
 
 pub mod checkout;
 pub mod command;
+pub mod merge;
 pub mod mirror;
 pub mod refs;
 pub mod remote;
+pub mod ssh;

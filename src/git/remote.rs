@@ -6,6 +6,8 @@
 
 /// Longest URL or branch name that is passed on, in bytes.
 const MAX_BYTES: usize = 2_048;
+/// Where SSH listens unless the URL says otherwise.
+const SSH_PORT: u16 = 22;
 
 /// A clone URL that git may be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Refused {
     Url(&'static str),
     #[error("the branch name is {0}")]
     Branch(&'static str),
+    #[error("the tag name is {0}")]
+    Tag(&'static str),
     #[error("the commit is not 40 or 64 hex characters")]
     Commit,
 }
@@ -83,6 +87,27 @@ impl Remote {
         Some((scheme, authority.rsplit('@').next().unwrap_or(authority)))
     }
 
+    /// Host and port of an SSH remote.
+    pub fn ssh_host(&self) -> Option<(&str, u16)> {
+        let authority = match self.url.split_once("://") {
+            Some(("ssh", rest)) => rest.split('/').next()?,
+            Some(_) => return None,
+            None if self.is_local() => return None,
+            None => return Some((scp_host(&self.url)?, SSH_PORT)),
+        };
+        let host = authority.rsplit('@').next()?;
+        // An IPv6 address stands in brackets.
+        let (name, rest) = match host.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?,
+            None => host.split_at(host.find(':').unwrap_or(host.len())),
+        };
+        let port = match rest.strip_prefix(':') {
+            None | Some("") => SSH_PORT,
+            Some(port) => port.parse().ok()?,
+        };
+        (!name.is_empty()).then_some((name, port))
+    }
+
     /// `owner/repo` as far as the URL tells (EXE-16).
     pub fn slug(&self) -> String {
         let path = match self.url.split_once("://") {
@@ -119,6 +144,11 @@ fn check_authority(authority: &str) -> Result<(), Refused> {
     Ok(())
 }
 
+fn scp_host(url: &str) -> Option<&str> {
+    let host = url.split(':').next()?.rsplit('@').next()?;
+    (!host.is_empty()).then_some(host)
+}
+
 /// `user@host:path`, git's short form of ssh.
 fn scp_like(url: &str) -> Result<Transport, Refused> {
     // `ext::..` and its like: a helper program named by the URL.
@@ -142,13 +172,25 @@ fn scp_like(url: &str) -> Result<Transport, Refused> {
 /// # Errors
 /// `Refused::Branch` with the rule that it breaks.
 pub fn check_branch(name: &str) -> Result<(), Refused> {
-    check_text(name).map_err(Refused::Branch)?;
+    check_ref(name).map_err(Refused::Branch)
+}
+
+/// As `check_branch`, for a tag.
+///
+/// # Errors
+/// `Refused::Tag` with the rule that it breaks.
+pub fn check_tag(name: &str) -> Result<(), Refused> {
+    check_ref(name).map_err(Refused::Tag)
+}
+
+fn check_ref(name: &str) -> Result<(), &'static str> {
+    check_text(name)?;
     let wrong_part = name.split('/').any(|part| {
         part.is_empty() || part.starts_with('.') || part.ends_with(".lock") || part.ends_with('.')
     });
     let wrong_text = name.contains("..") || name.contains("@{") || name == "@" || name == "HEAD";
     if wrong_part || wrong_text || name.chars().any(|c| " ~^:?*[\\".contains(c)) {
-        return Err(Refused::Branch("not one that git allows"));
+        return Err("not one that git allows");
     }
     Ok(())
 }

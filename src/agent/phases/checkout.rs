@@ -10,21 +10,27 @@ use tokio::time::Instant;
 
 use crate::agent::phases::{Course, Halt, failed, seconds};
 use crate::agent::report::ReportError;
+use crate::agent::workspace::Layout;
 use crate::git::checkout::{
-    Checkout, check_out, configure_home, has_lfs, head, pull_lfs, update_submodules, wants_lfs,
+    Access, Checkout, Head, Wanted, check_out, configure_home, disarm_home, has_lfs, head,
+    pull_lfs, update_submodules, wants_lfs,
 };
 use crate::git::command::{Git, GitError};
+use crate::git::merge::{Merge, PullRequest, merge};
 use crate::git::mirror::Mirrors;
 use crate::git::remote::Remote;
+use crate::git::ssh;
 use crate::model::build::{FailureKind, Phase};
 use crate::model::log::Stream;
+use crate::model::origin::{Base, MergeStatus};
 use crate::model::secret::Secret;
-use crate::protocol::Credential;
+use crate::protocol::{Credential, PullSource, Source};
 
 const STEP: &str = "checkout";
 
 impl Course<'_> {
-    /// Returns the branch that was checked out, and where from.
+    /// Returns the branch as scripts know it (see `shown_branch`), and where
+    /// it was checked out from.
     pub(super) async fn check_out(&self) -> Result<(String, Option<Remote>), Halt> {
         self.report.phase(Phase::Cloning);
         self.title(STEP, "Checking out your Source Code").await;
@@ -33,6 +39,9 @@ impl Course<'_> {
             Ok(remote) => remote,
             Err(error) => return Err(self.git_failed(error.into()).await),
         };
+        if remote.ssh_host().is_some() && !ssh::is_installed() {
+            return Err(self.git_failed(GitError::Missing(ssh::MISSING.to_owned())).await);
+        }
         self.configure(&remote)?;
         let git = Git {
             home: self.layout.home.clone(),
@@ -42,57 +51,136 @@ impl Course<'_> {
         };
         let wanted = Checkout {
             remote: &remote,
-            branch: &source.branch,
-            commit: source.commit.as_deref(),
+            wanted: wanted_of(source),
+            // That of a pull request is its head's.
+            commit: source.commit.as_deref().filter(|_| source.pull_request.is_none()),
             workspace: &self.layout.workspace,
             mirrors: &Mirrors::new(self.cache),
         };
-        self.announce(&wanted).await;
-        let begin = Instant::now();
-        let cloned = async {
-            check_out(&git, &wanted).await?;
-            head(&git, &self.layout.workspace).await
-        };
-        let at = match cloned.await {
-            Ok(at) => at,
-            Err(error) => return Err(self.git_failed(error).await),
-        };
-        let subject = at.message.lines().next().unwrap_or_default();
-        let line =
-            format!("{} {subject} ({}), after {}", at.sha, at.author, seconds(begin.elapsed()));
-        self.say(STEP, &line).await;
-        let branch = if at.branch.is_empty() { source.branch.clone() } else { at.branch };
-        let told = self.report.commit(&branch, &at.sha, &at.author, &at.message).await;
-        match told {
-            Err(ReportError::Lost) => return Err(Halt::Cancelled),
-            Err(error) => self.say(STEP, &format!("The commit is not recorded: {error}")).await,
-            Ok(()) => {}
+        let (branch, pull) = self.get(&git, &wanted).await?;
+        if pull.is_some_and(|pull| pull.head_url.is_some() && !pull.trusted) {
+            // From here on the fork's own files decide what git reaches.
+            self.disarm(&remote).await?;
         }
         self.complete(&git).await?;
         Ok((branch, Some(remote)))
     }
 
+    /// Clones, merges where there is something to merge, and reports both.
+    async fn get(
+        &self,
+        git: &Git,
+        wanted: &Checkout<'_>,
+    ) -> Result<(String, Option<&PullSource>), Halt> {
+        let source = &self.assignment.source;
+        let pull = source.pull_request.as_ref();
+        self.announce(wanted).await;
+        let begin = Instant::now();
+        let cloned = async {
+            if self.assignment.without_cache {
+                wanted.mirrors.forget(git, wanted.remote).await?;
+            }
+            check_out(git, wanted).await?;
+            head(git, wanted.workspace).await
+        };
+        let at = match cloned.await {
+            Ok(at) => at,
+            Err(error) => return Err(self.git_failed(about_base(error, pull)).await),
+        };
+        let Some(pull) = pull else {
+            let branch = shown_branch(source, &at.branch);
+            self.found(&Head { branch: branch.clone(), ..at }, None, begin).await?;
+            return Ok((branch, None));
+        };
+        self.say(STEP, &format!("Base: {}", line_of(&at))).await;
+        let merged = match self.merge(git, wanted, pull).await {
+            Ok(merged) => merged,
+            Err(error) => return Err(self.git_failed(error).await),
+        };
+        let branch = shown_branch(source, &source.branch);
+        let merge_status = match merged.result {
+            Ok(()) => MergeStatus::Mergeable,
+            Err(_) => MergeStatus::Conflicting,
+        };
+        let Head { sha, author, message, .. } = merged.base;
+        let base = Base { branch: pull.base_branch.clone(), sha, author, message, merge_status };
+        self.found(&Head { branch: branch.clone(), ..merged.head }, Some(base), begin).await?;
+        if let Err(obstacle) = merged.result {
+            let base = &pull.base_branch;
+            let line = format!("The pull request cannot be merged into {base}: {obstacle}");
+            self.say(STEP, &line).await;
+            return Err(failed(FailureKind::MergeConflict, line));
+        }
+        Ok((branch, Some(pull)))
+    }
+
+    async fn merge(
+        &self,
+        git: &Git,
+        wanted: &Checkout<'_>,
+        pull: &PullSource,
+    ) -> Result<Merge, GitError> {
+        let source = &self.assignment.source;
+        let fork = pull.head_url.as_deref().map(Remote::parse).transpose()?;
+        let from = fork.as_ref().map(|fork| format!(" of {}", fork.url())).unwrap_or_default();
+        let line = format!("Merging {}{from} into {}", source.branch, pull.base_branch);
+        self.say(STEP, &line).await;
+        let request = PullRequest {
+            workspace: wanted.workspace,
+            number: pull.number,
+            base_branch: &pull.base_branch,
+            head: fork.as_ref().unwrap_or(wanted.remote),
+            head_branch: &source.branch,
+            commit: source.commit.as_deref(),
+            is_own: fork.is_none(),
+        };
+        merge(git, &request).await
+    }
+
+    /// Tells log and server what will be built.
+    async fn found(&self, head: &Head, base: Option<Base>, begin: Instant) -> Result<(), Halt> {
+        let line = format!("{}, after {}", line_of(head), seconds(begin.elapsed()));
+        self.say(STEP, &line).await;
+        match self.report.commit(head, base).await {
+            Err(ReportError::Lost) => return Err(Halt::Cancelled),
+            Err(error) => self.say(STEP, &format!("The commit is not recorded: {error}")).await,
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
     async fn announce(&self, wanted: &Checkout<'_>) {
-        let branch = match wanted.branch {
-            "" => "the default branch",
-            name => name,
+        let name = match wanted.wanted {
+            Wanted::Branch("") => "the default branch".to_owned(),
+            Wanted::Branch(name) => name.to_owned(),
+            Wanted::Tag(name) => format!("tag {name}"),
         };
         let commit = wanted.commit.map(|sha| format!(", commit {sha}")).unwrap_or_default();
-        let line = format!("Cloning {} ({branch}{commit})", wanted.remote.url());
+        let cache = if self.assignment.without_cache { ", without cache" } else { "" };
+        let line = format!("Cloning {} ({name}{commit}{cache})", wanted.remote.url());
         self.say(STEP, &line).await;
     }
 
-    /// Puts the credential where git finds it and the log does not.
+    /// Puts what opens the remote where git finds it and the log does not.
     fn configure(&self, remote: &Remote) -> Result<(), Halt> {
-        let credential = self.assignment.source.credential.as_ref();
-        for shape in credential.map(shapes).unwrap_or_default() {
+        let Source { credential, ssh, .. } = &self.assignment.source;
+        for shape in credential.as_ref().map(shapes).unwrap_or_default() {
             self.report.mask(&shape);
         }
-        let file = self.layout.credential_file();
-        let with_file = credential.map(|credential| (credential, file.as_path()));
-        configure_home(&self.layout.home, Some(remote), with_file).map_err(|error| {
-            failed(FailureKind::AgentError, format!("git cannot be configured: {error}"))
-        })
+        if let Some(identity) = ssh {
+            self.report.mask(&identity.private_key);
+        }
+        let access = Access { credential: credential.as_ref(), ssh: ssh.as_ref() };
+        let Layout { home, private, .. } = self.layout;
+        configure_home(home, private, Some(remote), access).map_err(not_configured)
+    }
+
+    async fn disarm(&self, remote: &Remote) -> Result<(), Halt> {
+        let line = "This fork is not trusted: its scripts run without variables, secure files \
+                    and the access to the repository.";
+        self.say(STEP, line).await;
+        let Layout { home, private, .. } = self.layout;
+        disarm_home(home, private, Some(remote)).map_err(not_configured)
     }
 
     /// Submodules and large files.
@@ -147,6 +235,54 @@ impl Course<'_> {
         };
         failed(kind, format!("The source code could not be checked out: {reason}"))
     }
+}
+
+fn not_configured(error: std::io::Error) -> Halt {
+    failed(FailureKind::AgentError, format!("git cannot be configured: {error}"))
+}
+
+/// What is cloned: the base of a pull request, a tag, or a branch.
+fn wanted_of(source: &Source) -> Wanted<'_> {
+    match (&source.pull_request, &source.tag) {
+        (Some(pull), _) => Wanted::Branch(&pull.base_branch),
+        (None, Some(tag)) => Wanted::Tag(tag),
+        (None, None) => Wanted::Branch(&source.branch),
+    }
+}
+
+/// The value of `BUDDYBUILD_BRANCH`, which the API shows as well: neither a
+/// tag nor a fork's branch may pass for a branch of the repository in a script
+/// that deploys what is on `master`.
+fn shown_branch(source: &Source, checked_out: &str) -> String {
+    let Source { branch, tag, pull_request, .. } = source;
+    match (pull_request, tag) {
+        (Some(PullSource { head_url: Some(url), fork, .. }), _) => {
+            let slug = || Remote::parse(url).map(|remote| remote.slug()).unwrap_or_default();
+            format!("{}:{branch}", fork.clone().unwrap_or_else(slug))
+        }
+        (None, Some(tag)) => format!("tag:{tag}"),
+        _ if checked_out.is_empty() => branch.clone(),
+        _ => checked_out.to_owned(),
+    }
+}
+
+/// A base that is gone is told as such.
+fn about_base(error: GitError, pull: Option<&PullSource>) -> GitError {
+    let Some(pull) = pull else { return error };
+    let words = ["find remote ref", "Remote branch", "is not a branch"];
+    let text = format!("{error} {}", error.stderr());
+    if words.iter().any(|words| text.contains(words)) {
+        let base = &pull.base_branch;
+        return GitError::Missing(format!(
+            "the branch \"{base}\", the base of the pull request, is not there any more"
+        ));
+    }
+    error
+}
+
+fn line_of(at: &Head) -> String {
+    let subject = at.message.lines().next().unwrap_or_default();
+    format!("{} {subject} ({})", at.sha, at.author)
 }
 
 /// All the forms in which a credential may appear in output.

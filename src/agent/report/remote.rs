@@ -12,9 +12,11 @@ use crate::agent::client::lease::Lease;
 use crate::agent::log::{Log, LogEnd};
 use crate::agent::report::ReportError;
 use crate::agent::spool::Spool;
+use crate::git::checkout::Head;
 use crate::model::artifact::ArtifactKind;
 use crate::model::build::Phase;
 use crate::model::log::Stream;
+use crate::model::origin::Base;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::Secret;
 use crate::protocol::{
@@ -88,20 +90,15 @@ impl RemoteReport {
         self.phase.borrow().as_str()
     }
 
-    pub async fn commit(
-        &self,
-        branch: &str,
-        sha: &str,
-        author: &str,
-        message: &str,
-    ) -> Result<(), ReportError> {
+    pub async fn commit(&self, head: &Head, base: Option<Base>) -> Result<(), ReportError> {
+        let Head { branch, sha, author, message } = head.clone();
         let body = CommitReport {
             attempt: self.lease.attempt,
-            branch: branch.to_owned(),
-            sha: sha.to_owned(),
-            author: author.to_owned(),
-            message: fit::cut(message.to_owned()),
-            base: None,
+            branch,
+            sha,
+            author,
+            message: fit::cut(message),
+            base: base.map(|base| Base { message: fit::cut(base.message), ..base }),
         };
         self.lease.commit(&body).await
     }

@@ -5,4 +5,5 @@ mod environment;
 mod outcome;
 mod results;
 mod scripts;
+mod sources;
 mod stop;

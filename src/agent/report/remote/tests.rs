@@ -197,7 +197,13 @@ async fn a_lost_lease_ends_every_call() {
     server.script(|record| {
         record.failures.insert("commit", [409].into());
     });
-    let lost = report.commit("main", &"a".repeat(40), "A", "m").await;
+    let head = Head {
+        branch: "main".into(),
+        sha: "a".repeat(40),
+        author: "A".into(),
+        message: "m".into(),
+    };
+    let lost = report.commit(&head, None).await;
     assert!(matches!(lost, Err(ReportError::Lost)));
     assert!(lease.cancel.is_cancelled());
     let calls = server.read(|record| record.calls.len());
