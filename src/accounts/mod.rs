@@ -11,7 +11,7 @@ use crate::db::builds::SeenBuild;
 use crate::db::organisations::{SeenOrganisation, find_seen};
 use crate::db::{self, Db, Tx};
 use crate::error::{Error, Result};
-use crate::model::account::{Access, Actor, Organisation, Role, User};
+use crate::model::account::{Access, Actor, Organisation, Role, Scope, User};
 use crate::model::app::App as AppRow;
 use crate::model::build::Build;
 use crate::model::ids::{AppId, BuildId, OrgId, TokenId, UserId};
@@ -97,6 +97,47 @@ pub async fn authorize_org(
             Ok(org)
         }
     }
+}
+
+/// Where `actor` may add an app: the named organisation, else the oldest one
+/// that they own.
+///
+/// # Errors
+/// As `authorize_org`; `Forbidden` when they own none.
+pub async fn authorize_new_app(tx: &mut Tx, actor: &Actor, org: Option<&OrgId>) -> Result<OrgId> {
+    check_scope(actor, Access::Full)?;
+    if let Some(id) = org {
+        return Ok(authorize_org(tx, actor, Role::Full, id).await?.id);
+    }
+    rows::find_owned_organisation(tx, &actor.user_id)
+        .await?
+        .map(|own| own.id)
+        .ok_or(Error::Forbidden("You own no organisation; name one"))
+}
+
+/// Lets pass who may read the activity log of this app and organisation:
+/// owners, also with a token that only reads. Without either, the log itself
+/// holds only what the caller owns.
+///
+/// # Errors
+/// As `authorize_org`.
+pub async fn authorize_audit(
+    tx: &mut Tx,
+    actor: &Actor,
+    app: Option<&AppId>,
+    org: Option<&OrgId>,
+) -> Result<()> {
+    let reader = Actor { scope: Scope::Admin, ..actor.clone() };
+    if let Some(id) = app {
+        match authorize_app_owner(tx, &reader, id).await {
+            Err(Error::NotFound(_)) => drop(authorize_deleted_app(tx, &reader, id).await?),
+            other => drop(other?),
+        }
+    }
+    if let Some(id) = org {
+        authorize_org(tx, &reader, Role::Owner, id).await?;
+    }
+    Ok(())
 }
 
 /// The app, if `actor` owns its organisation; errors as `authorize_org`.

@@ -16,6 +16,11 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
     let row = db::apps::find(&mut tx, &build.app_id)
         .await?
         .ok_or_else(|| Error::bug("assigning a build", "its app is deleted"))?;
+    // Another repository since it was queued: its credential is not for the old host.
+    let credential = match row.repo_url == build.repo_url {
+        true => apps::credential(app, &mut tx, &build.app_id).await?,
+        false => None,
+    };
     Ok(Assignment {
         build_id: build.id.clone(),
         app_id: build.app_id.clone(),
@@ -24,7 +29,7 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
         number: build.number,
         attempt: build.attempt,
         source: Source {
-            credential: apps::credential(app, &mut tx, &build.app_id).await?,
+            credential,
             ..source_of(build, &origin)
         },
         scheme: build.scheme.clone(),

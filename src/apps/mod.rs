@@ -12,6 +12,7 @@ use crate::model::ids::{AppId, OrgId};
 use crate::model::secret::Secret;
 use crate::protocol::{Credential, Variable};
 
+pub mod manage;
 mod source;
 
 pub use source::split_credential;
@@ -20,6 +21,8 @@ pub use source::split_credential;
 const BRANCHES_FRESH_MS: i64 = 3 * 60_000;
 /// Longest display name, in characters.
 const MAX_NAME: usize = 200;
+/// Longest clone URL, in bytes.
+const MAX_URL: usize = 4_096;
 /// Longest value of a variable, in bytes.
 const MAX_VALUE: usize = 64 << 10;
 
@@ -36,19 +39,16 @@ pub struct NewApp<'a> {
 /// Adds an app. Does not ask the remote: a repository may come later.
 ///
 /// # Errors
-/// `Invalid`, naming the parameter `name` or `repo`.
+/// `Invalid`, naming the parameter `app_name` or `repo_url`.
 pub async fn add(app: &App, tx: &mut Tx, new: &NewApp<'_>) -> Result<AppRow> {
-    let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(Error::Invalid("name: must have 1 to 200 printable characters".into()));
-    }
-    let (repo_url, credential) = split_credential(new.repo_url);
-    Remote::parse(&repo_url).map_err(|refused| Error::Invalid(format!("repo: {refused}")))?;
     let now = app.clock.now();
+    let id = AppId::generate(now);
+    let name = checked_name(new.name)?.to_owned();
+    let (repo_url, sealed) = checked_repository(app, &id, new.repo_url)?;
     let row = AppRow {
-        id: AppId::generate(now),
+        id,
         org_id: new.org.clone(),
-        name: name.to_owned(),
+        name,
         platform: new.platform,
         repo_url,
         default_branch: None,
@@ -56,12 +56,30 @@ pub async fn add(app: &App, tx: &mut Tx, new: &NewApp<'_>) -> Result<AppRow> {
         is_public: false,
         created_at: now,
     };
-    let sealed = credential.map(|c| {
-        let pair = format!("{}\n{}", c.username.expose(), c.password.expose());
-        app.keys.seal(&credential_place(&row.id), &Secret::new(pair))
-    });
     db::apps::insert(tx, &row, sealed.as_deref()).await?;
     Ok(row)
+}
+
+fn checked_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(Error::Invalid("app_name: must have 1 to 200 printable characters".into()));
+    }
+    Ok(name)
+}
+
+/// The clone URL without credentials, and those sealed for the app `id`.
+fn checked_repository(app: &App, id: &AppId, url: &str) -> Result<(String, Option<String>)> {
+    if url.len() > MAX_URL || url.contains('\0') {
+        return Err(Error::invalid_parameter("repo_url"));
+    }
+    let (url, credential) = split_credential(url);
+    Remote::parse(&url).map_err(|refused| Error::Invalid(format!("repo_url: {refused}")))?;
+    let sealed = credential.map(|c| {
+        let pair = format!("{}\n{}", c.username.expose(), c.password.expose());
+        app.keys.seal(&credential_place(id), &Secret::new(pair))
+    });
+    Ok((url, sealed))
 }
 
 fn credential_place(id: &AppId) -> String {

@@ -7,8 +7,21 @@ use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::{Build, BuildEvent, BuildStatus};
+use crate::model::ids::AppId;
 
 use super::{finish, logs};
+
+/// Cancels every unfinished build of an app that is being deleted.
+///
+/// # Errors
+/// `Conflict` when one was claimed or ended meanwhile; nothing of the
+/// transaction shall be committed then.
+pub async fn cancel_all(app: &App, tx: &mut Tx, id: &AppId) -> Result<()> {
+    for build in db::builds::list_unfinished(tx, id).await? {
+        cancel(app, tx, &build, false).await?;
+    }
+    Ok(())
+}
 
 /// Cancels `build`; no effect on a finished one. With `as_success` it ends as
 /// `success`, and later phases do not run.

@@ -342,6 +342,19 @@ pub async fn list_expired(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Bu
     .await
 }
 
+/// The builds of an app that are queued or running, oldest first.
+pub async fn list_unfinished(tx: &mut Tx, app: &AppId) -> Result<Vec<Build>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        " FROM builds b WHERE b.app_id = $1 AND (b.status = 'queued' OR b.status = 'running')
+         ORDER BY b.created_at, b.id"
+    ))
+    .bind(app)
+    .all(tx)
+    .await
+}
+
 /// Builds that the agent `name` of this token holds.
 pub async fn list_held(tx: &mut Tx, token: &TokenId, name: &str) -> Result<Vec<Build>> {
     sql(concat!(

@@ -4,17 +4,21 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 use crate::app::App;
 
 pub mod apps;
+pub mod audit;
 pub mod builds;
+pub mod collaborators;
 pub mod docs;
 pub mod files;
 pub mod links;
 pub mod log;
+pub mod manage;
 pub mod openapi;
+pub mod organisations;
 pub mod results;
 pub mod server;
 pub mod tokens;
@@ -24,7 +28,14 @@ pub mod wire;
 /// downloads that its answers point at.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/apps", get(apps::list))
+        .route("/v1/apps", get(apps::list).post(manage::add))
+        .route("/v1/apps/{app_id}", get(manage::show).put(manage::change).delete(manage::remove))
+        .route("/v1/apps/{app_id}/restore", post(manage::restore))
+        .route("/v1/apps/{app_id}/move", post(manage::move_to))
+        .route(
+            "/v1/apps/{app_id}/collaborators",
+            get(collaborators::list).put(collaborators::set).delete(collaborators::remove),
+        )
         .route("/v1/apps/{app_id}/branches", get(apps::branches))
         .route("/v1/apps/{app_id}/builds", get(builds::list).post(builds::trigger))
         .route("/v1/apps/{app_id}/build", post(builds::trigger))
@@ -36,6 +47,15 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/builds/{build_id}/coverage", get(results::coverage))
         .route("/v1/builds/{build_id}/logs", get(log::read))
         .route("/v1/builds/{build_id}/artifacts", get(files::list))
+        .route("/v1/organisations", get(organisations::list).post(organisations::add))
+        .route("/v1/organisations/{organisation_id}", put(organisations::rename))
+        .route(
+            "/v1/organisations/{organisation_id}/members",
+            get(organisations::members)
+                .put(organisations::set_member)
+                .delete(organisations::remove_member),
+        )
+        .route("/v1/audit", get(audit::list))
         .route("/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/v1/tokens/personal/rotate", post(tokens::rotate_personal))
         .route("/v1/tokens/{token_id}", delete(tokens::revoke))

@@ -4,7 +4,10 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::api::v1::{apps, builds, files, log, results, server, tokens, wire};
+use crate::api::v1::{
+    apps, audit, builds, collaborators, files, log, manage, organisations, results, server, tokens,
+    wire,
+};
 use crate::error::{Error, Result};
 
 #[derive(OpenApi)]
@@ -85,7 +88,13 @@ impl Modify for BearerToken {
 /// page at `/docs`.
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
-    let topics = [tokens::Description::openapi()];
+    let topics = [
+        manage::Description::openapi(),
+        collaborators::Description::openapi(),
+        organisations::Description::openapi(),
+        audit::Description::openapi(),
+        tokens::Description::openapi(),
+    ];
     for topic in topics {
         document.merge(topic);
     }

@@ -9,6 +9,9 @@ use crate::harness::server::{Answer, TestServer};
 
 mod builds;
 mod conventions;
+mod manage;
+mod organisations;
+mod permissions;
 mod tokens;
 
 /// Somebody who calls the server.
@@ -39,5 +42,20 @@ impl Caller {
             media => request.header("content-type", media),
         };
         Answer::of(request.body(body.to_owned())).await
+    }
+
+    /// A call with a JSON body.
+    async fn send(&self, method: Method, path: &str, body: &str) -> Answer {
+        let url = format!("{}{path}", self.server.url);
+        let request = self.server.client.request(method, url).bearer_auth(&self.token);
+        Answer::of(request.header("content-type", "application/json").body(body.to_owned())).await
+    }
+
+    async fn put(&self, path: &str, body: &str) -> Answer {
+        self.send(Method::PUT, path, body).await
+    }
+
+    async fn delete(&self, path: &str) -> Answer {
+        self.server.call(Method::DELETE, path, Some(&self.token), "").await
     }
 }

@@ -2,6 +2,7 @@
 
 use shipmate::db::Db;
 use shipmate::db::builds::{self, Claim, Commit, End, Filter};
+use shipmate::db::sql::sql;
 use shipmate::model::build::{BuildStatus, Phase};
 use shipmate::model::time::Millis;
 
@@ -138,5 +139,22 @@ on_both! {
         assert!(builds::list(&mut tx, &app, &filter, 9).await.unwrap().is_empty());
         let twice = builds::insert(&mut tx, &new_build(&BuildId::generate(Millis(0)), &app, 1, T)).await;
         assert!(matches!(twice, Err(shipmate::error::Error::Conflict(_))), "{twice:?}");
+    }
+
+    async fn unfinished_builds_of_an_app_are_listed(db: Db) {
+        let mut tx = write(&db).await;
+        let app = add_app(&mut tx).await;
+        let other = add_app(&mut tx).await;
+        let second = add_build(&mut tx, &app, 2, T.plus(1)).await;
+        let first = add_build(&mut tx, &app, 1, T).await;
+        add_build(&mut tx, &other, 1, T).await;
+        let listed = async |tx: &mut Tx| -> Vec<BuildId> {
+            let found = builds::list_unfinished(tx, &app).await.unwrap();
+            found.into_iter().map(|build| build.id).collect()
+        };
+        assert_eq!(listed(&mut tx).await, [first.clone(), second.clone()]);
+        sql("UPDATE builds SET status = 'success' WHERE id = $1").bind(&first).exec(&mut tx).await.unwrap();
+        sql("UPDATE builds SET status = 'running' WHERE id = $1").bind(&second).exec(&mut tx).await.unwrap();
+        assert_eq!(listed(&mut tx).await, [second]);
     }
 }
