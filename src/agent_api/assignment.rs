@@ -28,10 +28,7 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
         platform: row.platform,
         number: build.number,
         attempt: build.attempt,
-        source: Source {
-            credential,
-            ..source_of(build, &origin)
-        },
+        source: Source { credential, ..source_of(build, &origin) },
         scheme: build.scheme.clone(),
         triggered_by: build.triggered_by,
         env: match origin.may_see_secrets() {
