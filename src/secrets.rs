@@ -141,7 +141,8 @@ fn link_message(subject: &str, expires: Millis) -> String {
     format!("link:{subject}:{}", expires.0)
 }
 
-fn random<const N: usize>() -> [u8; N] {
+/// Fresh bytes that nobody can guess.
+pub fn random<const N: usize>() -> [u8; N] {
     let mut out = [0; N];
     SystemRandom::new().fill(&mut out).expect("the operating system provides random bytes");
     out

@@ -2,8 +2,13 @@
 //! and `secrets`.
 
 pub mod audit;
+pub mod invitations;
 pub mod organisations;
+pub mod passwords;
+pub mod sessions;
+pub mod sign_in;
 pub mod tokens;
+pub mod totp;
 
 use crate::db::accounts::{self as rows, AccessRow};
 use crate::db::apps::DeletedApp;

@@ -65,6 +65,23 @@ pub async fn insert_member(tx: &mut Tx, org: &OrgId, user: &UserId, role: &str) 
     Ok(())
 }
 
+/// `insert_member` for whom is not one yet.
+pub async fn insert_member_if_absent(
+    tx: &mut Tx,
+    org: &OrgId,
+    user: &UserId,
+    role: &str,
+) -> Result<()> {
+    sql("INSERT INTO org_members (org_id, user_id, role) VALUES ($1, $2, $3)
+         ON CONFLICT (org_id, user_id) DO NOTHING")
+    .bind(org)
+    .bind(user)
+    .bind(role)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
 /// The oldest organisation that `user` owns.
 pub async fn find_owned_organisation(tx: &mut Tx, user: &UserId) -> Result<Option<Organisation>> {
     sql("SELECT o.id, o.name, o.created_at FROM organisations o

@@ -21,6 +21,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     7 "0007_audit",
     10 "0010_packages",
     11 "0011_manage",
+    16 "0016_sign_in",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -13,5 +13,6 @@ pub mod package;
 pub mod report;
 pub mod schedule;
 pub mod secret;
+pub mod session;
 pub mod settings;
 pub mod time;

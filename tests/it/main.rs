@@ -16,4 +16,5 @@ mod agent_protocol;
 mod api;
 mod db;
 mod house;
+mod sign_in;
 mod stories;

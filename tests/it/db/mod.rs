@@ -17,6 +17,7 @@ mod audit;
 mod builds;
 mod claims;
 mod complete;
+mod invitations;
 mod jobs;
 mod logs;
 mod migrations;
@@ -24,6 +25,7 @@ mod organisations;
 mod packages;
 mod results;
 mod seam;
+mod sessions;
 mod tokens;
 
 /// A moment for rows whose time does not matter.

@@ -1,0 +1,237 @@
+//! Signing in with email, password and, where one is set up, a second factor.
+//! Failures say which of the three kinds they are (ACC-3), and five of them in
+//! ten minutes, per account or per address, close the door for a while.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::accounts::sessions::{self, Visitor};
+use crate::accounts::{normalise_email, passwords, totp};
+use crate::app::App;
+use crate::db::sessions as rows;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::model::account::User;
+use crate::model::ids::{SessionId, UserId};
+use crate::model::secret::Secret;
+use crate::model::session::Credentials;
+use crate::model::time::Millis;
+use crate::secrets;
+
+/// Failures that are still counted.
+const WINDOW_MS: i64 = 10 * 60_000;
+const MAX_FAILURES: i64 = 5;
+/// Codes for the day when the phone is lost.
+const RECOVERY_CODES: usize = 10;
+
+/// What a person typed.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    pub email: &'a str,
+    pub password: &'a Secret,
+    /// Of the second factor, or a recovery code; asked for when it is missing.
+    pub code: Option<&'a str>,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The cookie's value of a fresh session.
+    SignedIn(Secret, User),
+    UnknownEmail,
+    WrongPassword,
+    /// The password is right; now the code is needed.
+    NeedsCode,
+    WrongCode,
+    /// Too many failures of late.
+    Throttled,
+}
+
+/// Judges one attempt; on success it starts a session.
+pub async fn sign_in(app: &App, attempt: &Attempt<'_>, from: Visitor<'_>) -> Result<Outcome> {
+    let now = app.clock.now();
+    let Ok(email) = normalise_email(attempt.email) else { return Ok(Outcome::UnknownEmail) };
+    let subjects = [format!("email:{email}"), format!("address:{}", from.address)];
+    let mut tx = app.db.read().await?;
+    if is_throttled(&mut tx, &subjects, now).await? {
+        return Ok(Outcome::Throttled);
+    }
+    let Some(user) = db::accounts::find_user_by_email(&mut tx, &email).await? else {
+        drop(tx);
+        // Only the address is counted: no account has failed.
+        return fail(app, &subjects[1..], Outcome::UnknownEmail).await;
+    };
+    let kept = credentials(&mut tx, &user.id).await?;
+    drop(tx);
+    let is_right = match &kept.password_hash {
+        Some(hash) => passwords::verify(attempt.password, hash).await?,
+        None => false,
+    };
+    if !is_right {
+        return fail(app, &subjects, Outcome::WrongPassword).await;
+    }
+    if kept.totp_confirmed_at.is_some() {
+        let Some(code) = attempt.code else { return Ok(Outcome::NeedsCode) };
+        let mut tx = app.db.write().await?;
+        if !take_code(app, &mut tx, &kept, code).await? {
+            drop(tx);
+            return fail(app, &subjects, Outcome::WrongCode).await;
+        }
+        tx.commit().await?;
+    }
+    let mut tx = app.db.write().await?;
+    for subject in &subjects {
+        rows::clear_failures(&mut tx, subject).await?;
+    }
+    let token = sessions::start(&mut tx, &user.id, from, now).await?;
+    tx.commit().await?;
+    Ok(Outcome::SignedIn(token, user))
+}
+
+async fn is_throttled(tx: &mut Tx, subjects: &[String], now: Millis) -> Result<bool> {
+    for subject in subjects {
+        if rows::count_failures(tx, subject, now.plus(-WINDOW_MS)).await? >= MAX_FAILURES {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn fail(app: &App, subjects: &[String], outcome: Outcome) -> Result<Outcome> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    for subject in subjects {
+        rows::insert_failure(&mut tx, subject, now).await?;
+    }
+    rows::sweep(&mut tx, now, now.plus(-WINDOW_MS)).await?;
+    tx.commit().await?;
+    Ok(outcome)
+}
+
+async fn credentials(tx: &mut Tx, user: &UserId) -> Result<Credentials> {
+    rows::find_credentials(tx, user).await?.ok_or_else(Error::not_found)
+}
+
+fn totp_place(user: &UserId) -> String {
+    format!("users/{user}/totp")
+}
+
+/// The shared secret, which is kept as base64 text because it is sealed text.
+fn open_totp(app: &App, kept: &Credentials) -> Result<Option<Vec<u8>>> {
+    let Some(sealed) = &kept.totp_sealed else { return Ok(None) };
+    let text = app.keys.open_sealed(&totp_place(&kept.user_id), sealed)?;
+    let bytes = STANDARD.decode(text.expose());
+    bytes.map(Some).map_err(|cause| Error::internal("reading a second factor", cause))
+}
+
+/// Uses a code up: each works once.
+async fn take_code(app: &App, tx: &mut Tx, kept: &Credentials, code: &str) -> Result<bool> {
+    let Some(secret) = open_totp(app, kept)? else { return Ok(false) };
+    if let Some(step) = totp::matching_step(&secret, code, app.clock.now()) {
+        return Ok(rows::take_totp_step(tx, &kept.user_id, step).await? == 1);
+    }
+    let code = code.trim().to_lowercase();
+    Ok(rows::take_recovery_code(tx, &kept.user_id, &secrets::hash_token(&code)).await? == 1)
+}
+
+/// A fresh second factor that counts once `confirm_totp` has seen its code.
+/// Returns the shared secret in base32 and as the URI of a QR code.
+pub async fn begin_totp(app: &App, tx: &mut Tx, user: &User) -> Result<(Secret, Secret)> {
+    if credentials(tx, &user.id).await?.totp_confirmed_at.is_some() {
+        return Err(Error::Conflict("two-factor sign-in is on already".into()));
+    }
+    let secret = secrets::random::<{ totp::SECRET_BYTES }>();
+    let text = Secret::new(STANDARD.encode(secret));
+    let sealed = app.keys.seal(&totp_place(&user.id), &text);
+    rows::set_totp(tx, &user.id, Some(&sealed)).await?;
+    let uri = totp::uri(&secret, &user.email);
+    Ok((Secret::new(totp::base32(&secret)), Secret::new(uri)))
+}
+
+/// Turns the second factor on; the recovery codes, shown this once.
+///
+/// # Errors
+/// `Invalid`, naming `code`, when it is not the code of this moment.
+pub async fn confirm_totp(
+    app: &App,
+    tx: &mut Tx,
+    user: &UserId,
+    code: &str,
+) -> Result<Vec<Secret>> {
+    let kept = credentials(tx, user).await?;
+    let secret = open_totp(app, &kept)?.ok_or_else(Error::not_found)?;
+    let now = app.clock.now();
+    let step =
+        totp::matching_step(&secret, code, now).ok_or_else(|| Error::invalid_parameter("code"))?;
+    rows::take_totp_step(tx, user, step).await?;
+    rows::confirm_totp(tx, user, now).await?;
+    let mut codes = Vec::new();
+    for _ in 0..RECOVERY_CODES {
+        let text = totp::base32(&secrets::random::<10>()).to_lowercase();
+        let code = format!("{}-{}", &text[..8], &text[8..]);
+        rows::insert_recovery_code(tx, user, &secrets::hash_token(&code)).await?;
+        codes.push(Secret::new(code));
+    }
+    Ok(codes)
+}
+
+/// Turns the second factor off.
+///
+/// # Errors
+/// `Invalid`, naming `code`, when it is neither a code of this moment nor a
+/// recovery code: whoever finds a browser open must not weaken the account.
+pub async fn remove_totp(app: &App, tx: &mut Tx, user: &UserId, code: &str) -> Result<()> {
+    let kept = credentials(tx, user).await?;
+    if kept.totp_confirmed_at.is_some() && !take_code(app, tx, &kept, code).await? {
+        return Err(Error::invalid_parameter("code"));
+    }
+    rows::set_totp(tx, user, None).await
+}
+
+/// Is the second factor on, and how many recovery codes are left?
+pub async fn totp_state(tx: &mut Tx, user: &UserId) -> Result<(bool, i64)> {
+    let kept = credentials(tx, user).await?;
+    Ok((kept.totp_confirmed_at.is_some(), rows::count_recovery_codes(tx, user).await?))
+}
+
+/// Changes the password of a signed-in person, who types the old one again;
+/// every session but `kept` ends.
+///
+/// # Errors
+/// `Invalid`, naming `current_password` or `password`.
+pub async fn change_password(
+    app: &App,
+    user: &UserId,
+    current: &Secret,
+    fresh: &Secret,
+    kept: Option<&SessionId>,
+) -> Result<()> {
+    passwords::check(fresh)?;
+    let mut tx = app.db.read().await?;
+    let known = credentials(&mut tx, user).await?;
+    drop(tx);
+    if let Some(hash) = &known.password_hash
+        && !passwords::verify(current, hash).await?
+    {
+        return Err(Error::invalid_parameter("current_password"));
+    }
+    set_password(app, user, fresh, kept).await
+}
+
+/// Sets a password, whatever there was; every session but `kept` ends.
+///
+/// # Errors
+/// `Invalid`, naming `password`, for one that is too weak.
+pub async fn set_password(
+    app: &App,
+    user: &UserId,
+    fresh: &Secret,
+    kept: Option<&SessionId>,
+) -> Result<()> {
+    passwords::check(fresh)?;
+    let hash = passwords::hash(fresh).await?;
+    let mut tx = app.db.write().await?;
+    rows::set_password(&mut tx, user, &hash).await?;
+    sessions::end_others(&mut tx, user, kept).await?;
+    tx.commit().await
+}

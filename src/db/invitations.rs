@@ -1,0 +1,72 @@
+//! Links that were mailed to somebody: invitations and password resets.
+
+use crate::db::sql::{Tx, sql};
+use crate::error::Result;
+use crate::model::ids::{InvitationId, OrgId};
+use crate::model::session::Invitation;
+use crate::model::time::Millis;
+
+pub async fn insert(tx: &mut Tx, invitation: &Invitation, hash: &str) -> Result<()> {
+    sql("INSERT INTO invitations (id, kind, email, org_id, app_id, access, hash, invited_by,
+           created_at, expires_at, used_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+    .bind(&invitation.id)
+    .bind(&invitation.kind)
+    .bind(&invitation.email)
+    .bind(invitation.org_id.as_ref())
+    .bind(invitation.app_id.as_ref())
+    .bind(&invitation.access)
+    .bind(hash)
+    .bind(invitation.invited_by.as_ref())
+    .bind(invitation.created_at)
+    .bind(invitation.expires_at)
+    .bind(invitation.used_at)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+/// One that was neither used nor has expired.
+pub async fn find(tx: &mut Tx, kind: &str, hash: &str, now: Millis) -> Result<Option<Invitation>> {
+    sql("SELECT id, kind, email, org_id, app_id, access, invited_by, created_at, expires_at,
+           used_at
+         FROM invitations
+         WHERE kind = $1 AND hash = $2 AND used_at IS NULL AND expires_at > $3")
+    .bind(kind)
+    .bind(hash)
+    .bind(now)
+    .opt(tx)
+    .await
+}
+
+/// Open invitations into an organisation, oldest first.
+pub async fn list(tx: &mut Tx, org: &OrgId, now: Millis) -> Result<Vec<Invitation>> {
+    sql("SELECT id, kind, email, org_id, app_id, access, invited_by, created_at, expires_at,
+           used_at
+         FROM invitations
+         WHERE org_id = $1 AND used_at IS NULL AND expires_at > $2 ORDER BY created_at, id")
+    .bind(org)
+    .bind(now)
+    .all(tx)
+    .await
+}
+
+/// Uses a link up; 0 if somebody was faster.
+pub async fn take(tx: &mut Tx, id: &InvitationId, now: Millis) -> Result<u64> {
+    sql("UPDATE invitations SET used_at = $2 WHERE id = $1 AND used_at IS NULL")
+        .bind(id)
+        .bind(now)
+        .exec(tx)
+        .await
+}
+
+/// Uses up all open links of one kind to `email`; rows changed.
+pub async fn take_all(tx: &mut Tx, kind: &str, email: &str, now: Millis) -> Result<u64> {
+    sql("UPDATE invitations SET used_at = $3
+         WHERE kind = $1 AND email = $2 AND used_at IS NULL")
+    .bind(kind)
+    .bind(email)
+    .bind(now)
+    .exec(tx)
+    .await
+}
