@@ -14,6 +14,7 @@ pub mod builds;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod distribution;
 pub mod error;
 pub mod git;
 pub mod http;

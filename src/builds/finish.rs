@@ -17,6 +17,9 @@ use super::{Holder, hold};
 
 /// Job that folds a finished log into one blob; its subject is the build id.
 pub const FOLD_LOG: &str = "fold_log";
+/// Job that sends a fresh success to its groups; its subject is the build id.
+/// A build that was cancelled as a success deploys nothing (api.md 4.9).
+pub const DEPLOY: &str = "deploy_build";
 /// Longest failure message that is kept, in characters.
 const MAX_MESSAGE: usize = 1_000;
 
@@ -46,6 +49,11 @@ pub async fn finish(app: &App, holder: Holder<'_>, report: &Finish) -> Result<()
         };
         if db::builds::end(&mut tx, &build.id, build.status, build.attempt, &end).await? == 0 {
             return Err(super::lost());
+        }
+        if status == BuildStatus::Success {
+            let now = app.clock.now();
+            db::jobs::insert(&mut tx, &JobId::generate(now), DEPLOY, build.id.as_str(), now)
+                .await?;
         }
     }
     let_go(app, &mut tx, &build, Some(report.log_chunks)).await?;
@@ -132,7 +140,8 @@ async fn downloads(tx: &mut Tx, build: &Build) -> Result<Vec<Download>> {
                 (true, scheme) => scheme.to_owned(),
                 (false, _) => artifact.name.clone(),
             };
-            Download { name, artifact_id: artifact.id, installable }
+            let platform = installable.then_some(app.platform);
+            Download { name, artifact_id: artifact.id, installable, platform }
         })
         .collect();
     if downloads.iter().any(|d| d.installable) {

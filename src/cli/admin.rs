@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{ConfigArgs, Console, Failure, Result, installation};
 use crate::app::App;
 use crate::db::{self, Tx};
+use crate::distribution::groups::add_team;
 use crate::error::Error;
 use crate::model::account::{Access, User};
 use crate::model::app::{App as AppRow, Platform};
@@ -248,6 +249,8 @@ async fn add_app(
         .ok_or_else(|| Failure::failed(format!("{owner} owns no organisation")))?;
     let new = apps::NewApp { org: &org.id, name, platform, repo_url: repo };
     let row = apps::add(app, &mut tx, &new).await?;
+    let now = app.clock.now();
+    add_team(&mut tx, &row, std::slice::from_ref(&user.email), now).await?;
     tx.commit().await?;
     Ok(Answer {
         text: format!(

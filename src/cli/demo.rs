@@ -11,6 +11,7 @@ use tokio::process::Command;
 use crate::app::App;
 use crate::builds::trigger::{Request, trigger};
 use crate::db::wake::Topic;
+use crate::distribution::groups::add_team;
 use crate::model::account::User;
 use crate::model::app::{App as AppRow, Platform};
 use crate::model::build::{Build, Trigger};
@@ -77,6 +78,8 @@ async fn demo_app(app: &App, user: &User, repository: &Path) -> anyhow::Result<A
     let new =
         apps::NewApp { org: &org.id, name: APP_NAME, platform: Platform::Android, repo_url: &url };
     let row = apps::add(app, &mut tx, &new).await?;
+    let now = app.clock.now();
+    add_team(&mut tx, &row, std::slice::from_ref(&user.email), now).await?;
     tx.commit().await?;
     Ok(row)
 }

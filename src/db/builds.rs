@@ -18,6 +18,8 @@ macro_rules! build_columns {
     };
 }
 
+pub(in crate::db) use build_columns;
+
 /// A build as it is queued.
 #[derive(Debug)]
 pub struct NewBuild<'a> {
@@ -304,6 +306,12 @@ pub async fn end(
     .bind(end.coverage)
     .exec(tx)
     .await
+}
+
+/// Whether testers may install the build (DEP-12).
+pub async fn set_disabled(tx: &mut Tx, id: &BuildId, disabled: bool) -> Result<()> {
+    sql("UPDATE builds SET disabled = $2 WHERE id = $1").bind(id).bind(disabled).exec(tx).await?;
+    Ok(())
 }
 
 /// The agent is done with the build: nobody renews or reaps it any more.

@@ -22,6 +22,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     10 "0010_packages",
     11 "0011_manage",
     16 "0016_sign_in",
+    8 "0008_distribution",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -8,6 +8,8 @@ pub mod apps;
 pub mod artifacts;
 pub mod audit;
 pub mod builds;
+pub mod deployments;
+pub mod groups;
 pub mod invitations;
 pub mod jobs;
 pub mod logs;

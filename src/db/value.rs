@@ -7,8 +7,8 @@ use sqlx::sqlite::SqliteArguments;
 use crate::error::{Error, Result};
 use crate::model::ids::{
     AgentId, AppId, ArtifactId, AuditId, BuildId, CrashReportId, DeliveryId, DeploymentId,
-    FeedbackId, GroupId, InvitationId, JobId, MediaId, OrgId, ScheduleId, SecureFileId, SessionId,
-    StatusId, TokenId, UserId,
+    FeedbackId, GroupId, InvitationId, JobId, MediaId, OrgId, RecipientId, ScheduleId,
+    SecureFileId, SessionId, StatusId, TokenId, UserId,
 };
 use crate::model::time::Millis;
 
@@ -73,6 +73,7 @@ text_values!(
     JobId,
     MediaId,
     OrgId,
+    RecipientId,
     ScheduleId,
     SecureFileId,
     SessionId,

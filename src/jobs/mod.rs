@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::builds::finish::FOLD_LOG;
+use crate::builds::finish::{DEPLOY, FOLD_LOG};
 use crate::builds::{fold, reap};
 use crate::db;
 use crate::db::jobs::Job;
 use crate::db::wake::Topic;
+use crate::distribution::deploy;
 use crate::error::{Error, Result};
 
 /// A job whose runner died is due again after this long.
@@ -76,6 +77,10 @@ async fn dispatch(app: &App, job: &Job) -> Result<()> {
         FOLD_LOG => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
             fold::fold(app, &id).await
+        }
+        DEPLOY => {
+            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+            deploy::deploy_each(app, &id).await
         }
         other => Err(Error::bug("running a job", format!("unknown kind {other}"))),
     }

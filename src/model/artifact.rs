@@ -1,5 +1,6 @@
 //! Files a build leaves behind (ART-1, ART-3).
 
+use crate::model::app::Platform;
 use crate::model::ids::{ArtifactId, BuildId};
 use crate::model::time::Millis;
 
@@ -64,4 +65,7 @@ pub struct Download {
     pub artifact_id: ArtifactId,
     /// An app package that a device can install (APK or IPA).
     pub installable: bool,
+    /// What it is installed on; builds from before this was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
 }

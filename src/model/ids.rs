@@ -104,6 +104,7 @@ ids! {
     AuditId,
     GroupId,
     DeploymentId,
+    RecipientId,
     FeedbackId,
     CrashReportId,
     MediaId,

@@ -5,6 +5,8 @@ pub mod account;
 pub mod app;
 pub mod artifact;
 pub mod build;
+pub mod distribution;
+pub mod email;
 pub mod hex;
 pub mod ids;
 pub mod log;

@@ -4,7 +4,9 @@
 use crate::api::v1::wire::{Link, Links};
 use crate::app::App;
 use crate::builds::artifacts;
+use crate::distribution::links::install_url;
 use crate::error::{Error, Result};
+use crate::model::app::Platform;
 use crate::model::artifact::{Artifact, Download};
 use crate::model::build::Build;
 use crate::model::ids::{ArtifactId, BuildId};
@@ -17,14 +19,26 @@ pub fn downloads_of(build: &Build) -> Result<Vec<Download>> {
     serde_json::from_str(&build.downloads).map_err(|e| Error::internal("reading downloads", e))
 }
 
-/// The `links` of a build, signed now. `install` stays empty until this server
-/// has install pages: a link to nothing would be worse.
+/// The `links` of a build, signed now. `install` is empty while the build is
+/// disabled (api.md 2.1); one page installs all of a build.
 pub fn sign<'a>(app: &App, build: &Build, downloads: &'a [Download]) -> Links<'a> {
     let link = |download: &'a Download| Link {
         name: &download.name,
-        url: download_url(app, &build.id, &download.artifact_id, is_ipa(&download.name)),
+        url: download_url(app, &build.id, &download.artifact_id, is_for_ios(download)),
     };
-    Links { download: downloads.iter().map(link).collect(), install: Vec::new() }
+    let page = |download: &'a Download| Link {
+        name: &download.name,
+        url: install_url(app, download.platform.unwrap_or(Platform::Android), &build.id, None),
+    };
+    let first = downloads.iter().find(|download| download.installable && !build.disabled);
+    Links {
+        download: downloads.iter().map(link).collect(),
+        install: first.map(page).into_iter().collect(),
+    }
+}
+
+fn is_for_ios(download: &Download) -> bool {
+    download.platform == Some(Platform::Ios) || is_ipa(&download.name)
 }
 
 /// The signed download of one artifact.

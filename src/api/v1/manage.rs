@@ -17,6 +17,7 @@ use crate::apps::manage::{self, Changes};
 use crate::apps::{self as product, NewApp as New};
 use crate::builds::cancel::cancel_all;
 use crate::db::{self, Tx};
+use crate::distribution::groups::add_team;
 use crate::error::{Error, Result};
 use crate::http::error::Fault;
 use crate::http::extract::PathId;
@@ -141,6 +142,8 @@ pub async fn add(
     let NewApp { app_name, platform, repo_url, .. } = &given;
     let new = New { org: &org, name: app_name, platform: *platform, repo_url };
     let row = product::add(&app, &mut tx, &new).await?;
+    let creator = db::accounts::find_user(&mut tx, &actor.user_id).await?.map(|user| user.email);
+    add_team(&mut tx, &row, creator.as_slice(), row.created_at).await?;
     audit::record(&mut tx, &actor, Change::of_app(&row, "app.add", &row.name), row.created_at)
         .await?;
     let next = db::apps::find_next_build_number(&mut tx, &row.id).await?;

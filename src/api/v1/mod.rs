@@ -12,8 +12,10 @@ pub mod apps;
 pub mod audit;
 pub mod builds;
 pub mod collaborators;
+pub mod deployments;
 pub mod docs;
 pub mod files;
+pub mod groups;
 pub mod links;
 pub mod log;
 pub mod manage;
@@ -59,9 +61,35 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/v1/tokens/personal/rotate", post(tokens::rotate_personal))
         .route("/v1/tokens/{token_id}", delete(tokens::revoke))
+        .merge(distribution())
         .route("/v1/ip-ranges", get(server::ip_ranges))
         .route("/api/download/download-ipa", get(files::download))
         .route("/api/download/download-apk", get(files::download))
+}
+
+/// Groups, testers and deployments (api.md 3, rows 10 to 13). One spelling of
+/// `deploy` lost its `/apps` in the reference, so it is read both ways.
+fn distribution() -> Router<Arc<App>> {
+    let mut router = Router::new()
+        .route(
+            "/v1/builds/{build_id}/deployments",
+            get(deployments::list).post(deployments::create),
+        )
+        .route("/v1/builds/{build_id}/disabled", put(deployments::set_disabled));
+    for spelling in ["deployment-groups", "deployment-group"] {
+        let of_app = format!("/v1/apps/{{app_id}}/{spelling}");
+        router = router
+            .route(&of_app, get(groups::list).post(groups::create))
+            .route(&format!("{of_app}/{{group_id}}"), put(groups::change).delete(groups::delete))
+            .route(
+                &format!("{of_app}/{{group_id}}/testers"),
+                put(groups::add_testers).delete(groups::remove_testers),
+            )
+            .route(&format!("{of_app}/{{group_id}}/deploy"), post(groups::deploy))
+            .route(&format!("/v1/{{app_id}}/{spelling}/{{group_id}}/deploy"), post(groups::deploy))
+            .route(&format!("/v1/{spelling}/{{group_id}}/deploy"), post(groups::deploy_by_group));
+    }
+    router
 }
 
 #[cfg(test)]

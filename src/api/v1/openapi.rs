@@ -5,8 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
-    apps, audit, builds, collaborators, files, log, manage, organisations, results, server, tokens,
-    wire,
+    apps, audit, builds, collaborators, deployments, files, groups, log, manage, organisations,
+    results, server, tokens, wire,
 };
 use crate::error::{Error, Result};
 
@@ -94,6 +94,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         organisations::Description::openapi(),
         audit::Description::openapi(),
         tokens::Description::openapi(),
+        groups::Description::openapi(),
+        deployments::Description::openapi(),
     ];
     for topic in topics {
         document.merge(topic);

@@ -17,6 +17,8 @@ mod audit;
 mod builds;
 mod claims;
 mod complete;
+mod deployments;
+mod groups;
 mod invitations;
 mod jobs;
 mod logs;

@@ -13,6 +13,7 @@ use shipmate::builds::trigger::{self, Request};
 use shipmate::builds::{cancel, fold, logs};
 use shipmate::db;
 use shipmate::db::logs::LogHead;
+use shipmate::distribution::groups::add_team;
 use shipmate::model::account::User;
 use shipmate::model::app::{App as AppRow, Platform};
 use shipmate::model::build::{Build, Trigger};
@@ -117,6 +118,8 @@ impl TestApp {
             .expect("each user owns an organisation");
         let new = NewApp { org: &org.id, name, platform: Platform::Android, repo_url };
         let row = apps::add(&self.app, &mut tx, &new).await.expect("a fresh app");
+        let creator = std::slice::from_ref(&owner.user.email);
+        add_team(&mut tx, &row, creator, self.app.clock.now()).await.expect("a team");
         tx.commit().await.expect("a commit");
         row
     }
