@@ -13,6 +13,7 @@ pub mod blobs;
 pub mod builds;
 pub mod cli;
 pub mod config;
+pub mod dashboard;
 pub mod db;
 pub mod distribution;
 pub mod error;

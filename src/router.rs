@@ -18,7 +18,7 @@ use crate::http::auth::authenticate_by;
 use crate::http::metrics::{MEDIA_TYPE, Metrics};
 use crate::http::middleware::{Door, Limits};
 use crate::http::reply;
-use crate::{agent_api, api, db};
+use crate::{agent_api, api, dashboard, db};
 
 /// The whole server behind its conventions.
 pub fn door(app: Arc<App>) -> Result<Door> {
@@ -26,6 +26,7 @@ pub fn door(app: Arc<App>) -> Result<Door> {
     let router = Router::new()
         .merge(api::v1::routes())
         .merge(agent_api::routes())
+        .merge(dashboard::routes())
         .merge(probes(metrics.clone()))
         .with_state(app.clone())
         .merge(reference(&app)?);

@@ -7,9 +7,30 @@ use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::{Build, BuildEvent, BuildStatus};
-use crate::model::ids::AppId;
+use crate::model::ids::{AppId, BuildId};
 
 use super::{finish, logs};
+
+/// Reads of a build that changes under a cancel before giving up.
+const TRIES: usize = 5;
+
+/// `cancel` in transactions of its own, again when the build was claimed or
+/// ended meanwhile. The caller was authorised.
+///
+/// # Errors
+/// `Unavailable` when the build changes faster than it can be read.
+pub async fn cancel_now(app: &App, id: &BuildId, as_success: bool) -> Result<()> {
+    for _ in 0..TRIES {
+        let mut tx = app.db.write().await?;
+        let build = db::builds::find(&mut tx, id).await?.ok_or_else(Error::not_found)?;
+        match cancel(app, &mut tx, &build, as_success).await {
+            Ok(()) => return tx.commit().await,
+            Err(Error::Conflict(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Unavailable("the build keeps changing".into()))
+}
 
 /// Cancels every unfinished build of an app that is being deleted.
 ///

@@ -91,8 +91,11 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let first = welcome(&app).await?;
     let stop = CancellationToken::new();
     let door = router::door(app.clone())?;
-    let http = axum::serve(listener, ServiceExt::<Request>::into_make_service(door))
-        .with_graceful_shutdown(app.closing.clone().cancelled_owned());
+    let http = axum::serve(
+        listener,
+        ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(door),
+    )
+    .with_graceful_shutdown(app.closing.clone().cancelled_owned());
     let http = tokio::spawn(http.into_future());
     let jobs = tokio::spawn(jobs::run(app.clone(), stop.clone()));
     let reaper = tokio::spawn(jobs::reap_leases(app.clone(), stop.clone()));

@@ -1,5 +1,6 @@
 //! The real server on a free port, and a plain HTTP client.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
@@ -21,7 +22,8 @@ impl TestServer {
         let door = shipmate::router::door(app.clone()).expect("the router is built");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let make = axum::ServiceExt::<Request>::into_make_service(door);
+        let make =
+            axum::ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(door);
         let task = tokio::spawn(async move {
             axum::serve(listener, make).await.expect("serving does not fail");
         });

@@ -1,0 +1,78 @@
+//! Style sheets, scripts and images, embedded in the binary. Each is served
+//! under a path that holds a digest of its content, so that browsers keep it
+//! for ever and a new release is seen at once. No asset comes from elsewhere.
+
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use ring::digest;
+
+use crate::error::{Error, Result};
+use crate::http::extract::PathId;
+use crate::http::reply;
+use crate::model::hex::hex;
+
+/// One embedded file.
+struct Asset {
+    name: &'static str,
+    media_type: &'static str,
+    content: &'static str,
+}
+
+const CSS: Asset = Asset {
+    name: "app.css",
+    media_type: "text/css; charset=utf-8",
+    content: include_str!("../../web/css/app.css"),
+};
+const MARK: Asset = Asset {
+    name: "mark.svg",
+    media_type: "image/svg+xml",
+    content: include_str!("../../web/img/mark.svg"),
+};
+const LOG: Asset = Asset {
+    name: "log.js",
+    media_type: "text/javascript; charset=utf-8",
+    content: include_str!("../../web/js/log.js"),
+};
+const ALL: [&Asset; 3] = [&CSS, &MARK, &LOG];
+
+impl Asset {
+    /// Content and name: `<16 hex>-app.css`.
+    fn file(&self) -> String {
+        let digest = digest::digest(&digest::SHA256, self.content.as_bytes());
+        format!("{}-{}", &hex(digest.as_ref())[..16], self.name)
+    }
+
+    fn path(&self) -> String {
+        format!("/assets/{}", self.file())
+    }
+}
+
+/// The paths that templates name.
+#[derive(Debug)]
+pub struct Assets {
+    pub css: String,
+    pub mark: String,
+    pub log: String,
+}
+
+/// Made once: a digest of some kilobytes for every page would be waste.
+pub static ASSETS: LazyLock<Assets> =
+    LazyLock::new(|| Assets { css: CSS.path(), mark: MARK.path(), log: LOG.path() });
+
+/// One file, for ever.
+pub async fn serve(PathId(file): PathId<String>) -> Result<Response> {
+    let asset = ALL.iter().find(|asset| asset.file() == file).ok_or_else(Error::not_found)?;
+    let content = Bytes::from_static(asset.content.as_bytes());
+    let media_type = HeaderValue::from_static(asset.media_type);
+    let mut response = reply::with_type(StatusCode::OK, media_type, content.into());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=31536000, immutable"),
+    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
+}

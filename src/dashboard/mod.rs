@@ -1,0 +1,47 @@
+//! The pages that people look at: one file per page, templates in `web/`. A door
+//! like `api`: parses, authorises, calls one use case, shows a page. Pages work
+//! without scripts; scripts only add live updates.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+mod account;
+mod apps;
+mod assets;
+mod build;
+mod builds;
+mod page;
+mod place;
+mod session;
+mod sign_in;
+mod words;
+
+/// Every page.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(start))
+        .route("/assets/{file}", get(assets::serve))
+        .route("/sign-in", get(sign_in::form).post(sign_in::by_password))
+        .route("/sign-in/token", post(sign_in::by_token))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/apps", get(apps::list))
+        .route("/apps/{app_id}", get(builds::list))
+        .route("/apps/{app_id}/builds", post(builds::start))
+        .route("/apps/{app_id}/build/{build_id}", get(build::show))
+        .route("/apps/{app_id}/build/{build_id}/cancel", post(build::cancel))
+        .route("/apps/{app_id}/build/{build_id}/log", get(build::follow))
+        .route("/apps/{app_id}/build/{build_id}/log.txt", get(build::download_log))
+        .route("/account", get(account::show))
+        .route("/account/password", post(account::change_password))
+        .route("/account/sessions/{session_id}/end", post(account::end_session))
+        .route("/account/access-token", get(account::show_token).post(account::rotate_token))
+}
+
+async fn start(_: session::Visit) -> Result<Response, page::PageFault> {
+    page::redirect("/apps")
+}
