@@ -11,6 +11,7 @@ mod error;
 pub mod jest;
 pub mod junit;
 mod limits;
+pub mod package;
 mod report;
 mod text;
 mod xml;
