@@ -13,6 +13,7 @@
 //! | `POST /agent/v1/builds/{id}/tests` | `TestBatch` | 204 |
 //! | `POST /agent/v1/builds/{id}/coverage` | `CoverageBatch` | 204 |
 //! | `PUT /agent/v1/builds/{id}/artifacts/{upload_id}?attempt=&kind=&path=&bytes=&sha256=` | the file | 200 `UploadReply` |
+//! | `PUT /agent/v1/builds/{id}/packages/{artifact_id}` | `PackageReport` | 204; a server that does not know the call answers 404, which is no loss of the build |
 //! | `POST /agent/v1/builds/{id}/finish` | `Finish` | 204 |
 //! | `POST /agent/v1/builds/{id}/release` | `Release` | 204; the build is queued again as if the lease had run out |
 //!
@@ -27,6 +28,7 @@ use crate::model::app::Platform;
 use crate::model::build::{FailureKind, Outcome, Phase, Trigger};
 use crate::model::ids::{AppId, ArtifactId, BuildId};
 use crate::model::origin::Base;
+use crate::model::package::PackageFacts;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::{Secret, on_wire};
 
@@ -48,6 +50,8 @@ pub const MAX_TESTS_PER_BATCH: usize = 1_000;
 pub const MAX_TESTS_PER_BUILD: usize = 200_000;
 /// One artifact file.
 pub const MAX_ARTIFACT_BYTES: u64 = 8 << 30;
+/// An app icon, before base64.
+pub const MAX_ICON_BYTES: usize = 512 << 10;
 /// Artifacts of one build.
 pub const MAX_ARTIFACTS: usize = 1_000;
 
@@ -248,6 +252,21 @@ pub struct CoverageBatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadReply {
     pub artifact_id: ArtifactId,
+}
+
+/// What the agent read in an app package that it has stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PackageReport {
+    pub attempt: i64,
+    /// `None` if the package cannot be read.
+    #[serde(default)]
+    pub facts: Option<PackageFacts>,
+    /// Why not, in one sentence.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// PNG or WebP in base64.
+    #[serde(default)]
+    pub icon: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -18,11 +18,11 @@ use serde::de::DeserializeOwned;
 
 use crate::agent::client::error::{CallError, SetupError, causes, for_status};
 use crate::model::artifact::ArtifactKind;
-use crate::model::ids::BuildId;
+use crate::model::ids::{ArtifactId, BuildId};
 use crate::model::secret::Secret;
 use crate::protocol::{
     Assignment, ClaimRequest, CommitReport, CoverageBatch, Finish, Heartbeat, HeartbeatReply,
-    Hello, LogReply, MAX_JSON_BODY, Release, TestBatch, UploadReply,
+    Hello, LogReply, MAX_JSON_BODY, PackageReport, Release, TestBatch, UploadReply,
 };
 
 /// For an answer that the server does not make us wait for.
@@ -180,6 +180,23 @@ impl Client {
             .header(CONTENT_LENGTH, upload.bytes)
             .body(body);
         parse(&self.send(call, MAX_ANSWER).await?.1)
+    }
+
+    /// Reports what was read in the package `artifact`. A server that is older
+    /// than this call answers 404, which says nothing about the build: if it
+    /// is lost, the next call tells.
+    pub async fn package(
+        &self,
+        build: &BuildId,
+        artifact: &ArtifactId,
+        body: &PackageReport,
+    ) -> Result<(), CallError> {
+        let url = self.url(&["builds", build.as_str(), "packages", artifact.as_str()]);
+        let call = self.request(Method::PUT, url).json(body);
+        let result = exchange(call, MAX_ANSWER).await;
+        self.observe(&result);
+        let (status, answer) = result?;
+        if status == StatusCode::NOT_FOUND { Ok(()) } else { for_status(status, &answer) }
     }
 
     async fn post<T: Serialize>(

@@ -11,6 +11,7 @@ use crate::agent::plan::Plan;
 use crate::agent::report::{Report, ReportError};
 use crate::agent::workspace::Layout;
 use crate::model::artifact::ArtifactKind;
+use crate::model::ids::ArtifactId;
 use crate::model::log::Stream;
 use crate::model::report::{FileCoverage, FunctionCoverage, TargetCoverage, TestResult};
 use crate::protocol::{
@@ -18,6 +19,7 @@ use crate::protocol::{
 };
 
 mod files;
+pub mod packages;
 
 /// Step name of all lines of this room.
 pub const STEP: &str = "collect";
@@ -258,9 +260,29 @@ async fn collect_artifacts(
         let line = format!("Storing {} ({})", file.relative, size(file.bytes));
         report.system(STEP, &line).await;
         let sent = report.artifact(kind, &file.relative, &file.path).await;
+        let (id, sent) = match sent {
+            Ok(id) => (id, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        let is_stored = sent.is_ok();
         tell(sent, &file.relative, report).await?;
+        if is_stored {
+            collect_package(id.as_ref(), &file, report).await?;
+        }
     }
     Ok(())
+}
+
+/// Tells in the log and to the server what an app package is.
+async fn collect_package(
+    artifact: Option<&ArtifactId>,
+    file: &Found,
+    report: &Report,
+) -> Result<(), ReportError> {
+    let Some(read) = packages::read(&file.relative, &file.path).await else { return Ok(()) };
+    report.system(STEP, &packages::describe(&file.relative, &read)).await;
+    let sent = report.package(artifact, &file.relative, read).await;
+    tell(sent, &file.relative, report).await
 }
 
 fn find_artifacts(layout: &Layout, plan: &Plan) -> (Vec<(ArtifactKind, Found)>, Vec<String>) {

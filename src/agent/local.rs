@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::collect::packages::summary;
 use crate::agent::collect::size;
 use crate::agent::phases::{StepRecord, seconds};
 use crate::agent::report::Report;
@@ -195,6 +196,9 @@ impl std::fmt::Display for LocalResults {
             let kept = artifact.kept.as_ref();
             let kept = kept.map(|path| format!(" -> {}", path.display())).unwrap_or_default();
             writeln!(f, "  {} ({}){kept}", artifact.path, size(artifact.bytes))?;
+            if let Some(package) = &artifact.package {
+                writeln!(f, "    {}", summary(package))?;
+            }
         }
         Ok(())
     }

@@ -4,9 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::agent::collect::packages::PackageRead;
 use crate::git::checkout::Head;
 use crate::model::artifact::ArtifactKind;
 use crate::model::build::Phase;
+use crate::model::ids::ArtifactId;
 use crate::model::log::Stream;
 use crate::model::origin::Base;
 use crate::model::report::{TargetCoverage, TestResult};
@@ -108,7 +110,8 @@ impl Report {
         }
     }
 
-    /// A file to keep; `relative` is its path in the folder it comes from.
+    /// A file to keep; `relative` is its path in the folder it comes from. The
+    /// answer is the server's name for it.
     ///
     /// # Errors
     /// See `ReportError`.
@@ -117,10 +120,33 @@ impl Report {
         kind: ArtifactKind,
         relative: &str,
         file: &Path,
-    ) -> Result<(), ReportError> {
+    ) -> Result<Option<ArtifactId>, ReportError> {
         match self {
-            Self::Remote(report) => report.artifact(kind, relative, file).await,
-            Self::Local(report) => report.artifact(kind, relative, file).await,
+            Self::Remote(report) => report.artifact(kind, relative, file).await.map(Some),
+            Self::Local(report) => {
+                report.artifact(kind, relative, file).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What was read in the package that was stored as `artifact`.
+    ///
+    /// # Errors
+    /// See `ReportError`.
+    pub async fn package(
+        &self,
+        artifact: Option<&ArtifactId>,
+        relative: &str,
+        read: PackageRead,
+    ) -> Result<(), ReportError> {
+        match (self, artifact) {
+            (Self::Remote(report), Some(artifact)) => report.package(artifact, read).await,
+            (Self::Remote(_), None) => Ok(()),
+            (Self::Local(report), _) => {
+                report.package(relative, read);
+                Ok(())
+            }
         }
     }
 }

@@ -37,6 +37,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/agent/v1/builds/{id}/tests", post(report::tests))
         .route("/agent/v1/builds/{id}/coverage", post(report::coverage))
         .route("/agent/v1/builds/{id}/artifacts/{upload}", put(upload::artifact))
+        .route("/agent/v1/builds/{id}/packages/{artifact}", put(report::package))
         .route("/agent/v1/builds/{id}/finish", post(report::finish))
         .layer(DefaultBodyLimit::disable())
 }

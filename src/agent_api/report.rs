@@ -6,12 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::builds::{Holder, finish as ending, results, source};
+use crate::builds::{Holder, finish as ending, packages, results, source};
 use crate::http::error::Fault;
-use crate::http::extract::PathId;
+use crate::http::extract::{PathId, PathIds};
 use crate::http::reply;
-use crate::model::ids::BuildId;
-use crate::protocol::{CommitReport, CoverageBatch, Finish, TestBatch};
+use crate::model::ids::{ArtifactId, BuildId};
+use crate::protocol::{CommitReport, CoverageBatch, Finish, PackageReport, TestBatch};
 
 use super::{Agent, Message};
 
@@ -45,6 +45,17 @@ pub async fn coverage(
 ) -> Result<Response, Fault> {
     let holder = Holder { token: &token, build: &build, attempt: batch.attempt };
     results::add_coverage(&app, holder, &batch).await?;
+    Ok(reply::no_content())
+}
+
+pub async fn package(
+    State(app): State<Arc<App>>,
+    Agent(token): Agent,
+    PathIds(build, artifact): PathIds<BuildId, ArtifactId>,
+    Message(report): Message<PackageReport>,
+) -> Result<Response, Fault> {
+    let holder = Holder { token: &token, build: &build, attempt: report.attempt };
+    packages::record(&app, holder, &artifact, &report).await?;
     Ok(reply::no_content())
 }
 

@@ -9,6 +9,8 @@ use crate::model::ids::{ArtifactId, BuildId};
 pub enum BlobKey {
     /// A file that a build left behind.
     Artifact(BuildId, ArtifactId),
+    /// The icon of an app package, a PNG or WebP.
+    Icon(BuildId, ArtifactId),
     /// A finished log: concatenated zstd frames of plain text.
     Log(BuildId),
 }
@@ -23,6 +25,7 @@ impl std::fmt::Display for BlobKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Artifact(build, artifact) => write!(f, "artifacts/{build}/{artifact}"),
+            Self::Icon(build, artifact) => write!(f, "icons/{build}/{artifact}"),
             Self::Log(build) => write!(f, "logs/{build}.zst"),
         }
     }

@@ -13,6 +13,7 @@ use crate::model::ids::JobId;
 use crate::model::report::mean_coverage;
 use crate::protocol::Finish;
 
+use super::packages::{self, Offer};
 use super::{Holder, hold};
 
 /// Job that folds a finished log into one blob; its subject is the build id.
@@ -118,34 +119,86 @@ pub(super) async fn summarise(tx: &mut Tx, build: &Build, status: BuildStatus) -
     })
 }
 
-/// The files that a successful build offers (api.md 2.1 `links`): its app
-/// packages, or what a script put into the product folder if there are none.
+/// The files that a successful build offers (api.md 2.1 `links`): its signed
+/// app packages, or what a script put into the product folder if it has made
+/// no package at all.
 async fn downloads(tx: &mut Tx, build: &Build) -> Result<Vec<Download>> {
     let Some(app) = db::apps::find(tx, &build.app_id).await? else { return Ok(Vec::new()) };
-    let package = match app.platform {
+    let ending = match app.platform {
         Platform::Ios => ".ipa",
         Platform::Android => ".apk",
     };
-    let offered = db::artifacts::list(tx, &build.id)
-        .await?
-        .into_iter()
-        .filter(|a| a.kind != ArtifactKind::File);
-    let mut downloads: Vec<Download> = offered
-        .map(|artifact| {
-            let installable = artifact.name.to_lowercase().ends_with(package);
-            let stem =
-                artifact.name.rsplit_once('.').map_or(artifact.name.as_str(), |(stem, _)| stem);
-            let name = match (installable, build.scheme.as_str()) {
-                (true, "") => stem.to_owned(),
-                (true, scheme) => scheme.to_owned(),
-                (false, _) => artifact.name.clone(),
-            };
-            let platform = installable.then_some(app.platform);
-            Download { name, artifact_id: artifact.id, installable, platform }
-        })
-        .collect();
-    if downloads.iter().any(|d| d.installable) {
-        downloads.retain(|d| d.installable);
+    let packages = db::packages::list(tx, &build.id).await?;
+    let mut files = Vec::new();
+    let mut offered = Vec::new();
+    let mut has_package = false;
+    for artifact in db::artifacts::list(tx, &build.id).await? {
+        if artifact.kind == ArtifactKind::File {
+            continue;
+        }
+        let package = packages.iter().find(|package| package.artifact_id == artifact.id);
+        match packages::offer(&artifact, package, ending) {
+            Offer::Package { installable } => offered.push((artifact, installable)),
+            Offer::Nothing => {}
+            Offer::File => {
+                let (name, id) = (artifact.name, artifact.id);
+                files.push(Download { name, artifact_id: id, installable: false, platform: None });
+                continue;
+            }
+        }
+        has_package = true;
     }
-    Ok(downloads)
+    if !has_package {
+        return Ok(files);
+    }
+    let only = offered.len() == 1;
+    let shown = offered.into_iter().map(|(artifact, installable)| Download {
+        name: match build.scheme.as_str() {
+            scheme if only && !scheme.is_empty() => scheme.to_owned(),
+            _ => variant_of(&artifact.name),
+        },
+        artifact_id: artifact.id,
+        installable,
+        platform: Some(app.platform),
+    });
+    Ok(shown.collect())
+}
+
+/// The variant that Gradle built, by the name of its file: `app-free-debug.apk`
+/// is `freeDebug`. Else the name without its ending.
+fn variant_of(file: &str) -> String {
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let mut parts: Vec<&str> = stem.trim_end_matches("-unsigned").split('-').collect();
+    if parts.len() < 2 || !matches!(parts.last(), Some(&"debug" | &"release")) {
+        return stem.to_owned();
+    }
+    parts.remove(0);
+    let mut variant = parts.remove(0).to_owned();
+    for part in parts {
+        let mut letters = part.chars();
+        variant.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        variant.push_str(letters.as_str());
+    }
+    variant
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_are_named_as_gradle_does() {
+        let cases = [
+            ("app-release.apk", "release"),
+            ("app-free-debug.apk", "freeDebug"),
+            ("mobile-paid-eu-release-unsigned.apk", "paidEuRelease"),
+            ("Shop.apk", "Shop"),
+            ("shop-1.4.2.apk", "shop-1.4.2"),
+            ("release.apk", "release"),
+            ("Shop.ipa", "Shop"),
+        ];
+        for (file, variant) in cases {
+            assert_eq!(variant_of(file), variant);
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod finish;
 pub mod fold;
 pub mod logs;
+pub mod packages;
 pub mod queue;
 pub mod reap;
 pub mod results;

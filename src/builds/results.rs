@@ -56,7 +56,7 @@ fn bounded(test: &TestResult) -> TestResult {
 }
 
 /// `text`, at most `max` bytes of it. PostgreSQL holds no NUL in text.
-fn cut(text: &str, max: usize) -> String {
+pub(super) fn cut(text: &str, max: usize) -> String {
     let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -11,7 +11,7 @@ use super::download::{Download, fetch};
 use super::failure::Failure;
 use super::pick::{self, BUILDS_HINT};
 use super::render::{Cell, Table, plain, size};
-use super::wire::Artifact;
+use super::wire::{Artifact, Package};
 use super::{Console, Result, ServerArgs};
 use crate::model::ids::BuildId;
 
@@ -68,15 +68,28 @@ async fn list(build: &str, server: &ServerArgs, console: &mut Console) -> Result
     if artifacts.is_empty() {
         return console.print(&nothing(&id));
     }
-    let mut table = Table::new(&["NAME", "SIZE", "KIND", "PATH", "SHA-256"]);
+    // A column that is empty throughout would only push the others apart.
+    let has_packages = artifacts.iter().any(|artifact| artifact.package.is_some());
+    let mut table = if has_packages {
+        Table::new(&["NAME", "SIZE", "KIND", "PATH", "SHA-256", "APP"])
+    } else {
+        Table::new(&["NAME", "SIZE", "KIND", "PATH", "SHA-256"])
+    };
     for artifact in &artifacts {
-        table.add([
+        let cells = [
             Cell::whole(&artifact.name),
             Cell::number(size(artifact.size)),
             Cell::new(&artifact.kind),
             Cell::whole(if artifact.path == artifact.name { "" } else { &artifact.path }),
             Cell::new(artifact.sha256.get(..12).unwrap_or(&artifact.sha256)),
-        ]);
+        ];
+        let [name, bytes, kind, path, sha256] = cells;
+        if has_packages {
+            let app = artifact.package.as_ref().map(Package::summary).unwrap_or_default();
+            table.add([name, bytes, kind, path, sha256, Cell::whole(app)]);
+        } else {
+            table.add([name, bytes, kind, path, sha256]);
+        }
     }
     console.print(&table.render(console.colour))
 }

@@ -161,6 +161,35 @@ pub struct Artifact {
     pub sha256: String,
     /// Absolute and signed: it is a secret for as long as it works.
     pub url: String,
+    #[serde(default)]
+    pub package: Option<Package>,
+}
+
+/// What a server says of an app package.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Package {
+    pub name: String,
+    pub version_name: String,
+    pub version_code: String,
+    pub signed: bool,
+    pub error: Option<String>,
+}
+
+impl Package {
+    /// `Shop 1.4.2 (57)`, and what is wrong with it.
+    pub fn summary(&self) -> String {
+        if self.error.is_some() {
+            return "not readable".to_owned();
+        }
+        let code = match self.version_code.as_str() {
+            "" => String::new(),
+            code => format!("({code})"),
+        };
+        let unsigned = if self.signed { "" } else { "not signed" };
+        let parts = [self.name.as_str(), &self.version_name, &code, unsigned];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Data of a `log` event of `GET /v1/builds/:id/logs?follow=1`.

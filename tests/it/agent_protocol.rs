@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use shipmate::builds::reap;
 use shipmate::jobs;
 use shipmate::model::build::{BuildStatus, Outcome};
+use shipmate::model::ids::ArtifactId;
 use shipmate::model::report::TargetCoverage;
+use shipmate::model::time::Millis;
 
 use crate::harness::agent::{
     Announced, FakeAgent, Held, artifact_id, describe, pack, sha256, test_result,
@@ -17,6 +19,7 @@ use crate::harness::server::{Answer, TestServer};
 /// Every call about a build that changes something.
 async fn every_call(agent: &FakeAgent, held: &Held) -> Vec<(&'static str, Answer)> {
     let target = TargetCoverage { name: "app".into(), coverage: 0.5, files: Vec::new() };
+    let facts = serde_json::json!({ "attempt": held.attempt, "error": "broken" });
     vec![
         ("heartbeat", agent.heartbeat(held, 0).await),
         ("commit", agent.commit(held, &"ab".repeat(20)).await),
@@ -24,6 +27,7 @@ async fn every_call(agent: &FakeAgent, held: &Held) -> Vec<(&'static str, Answer
         ("tests", agent.tests(held, 0, vec![test_result("a", true)]).await),
         ("coverage", agent.coverage(held, 0, target).await),
         ("artifacts", agent.upload(held, "u", "late.txt", b"late").await),
+        ("package", agent.package(held, &ArtifactId::generate(Millis(0)), &facts).await),
         ("release", agent.release(held).await),
         ("finish", agent.finish(held, Outcome::Success, 0).await),
     ]

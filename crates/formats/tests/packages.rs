@@ -2,6 +2,8 @@
 //! through the public door and compared with what those tools say; and the
 //! same packages broken in every way that is cheap to try.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -11,8 +11,8 @@ use crate::agent::client::error::CallError;
 use crate::agent::client::retry::Backoff;
 use crate::agent::client::{Client, Upload};
 use crate::agent::report::ReportError;
-use crate::model::ids::BuildId;
-use crate::protocol::{CommitReport, CoverageBatch, Finish, TestBatch};
+use crate::model::ids::{ArtifactId, BuildId};
+use crate::protocol::{CommitReport, CoverageBatch, Finish, PackageReport, TestBatch, UploadReply};
 
 /// A call that fails this often in a row is worth a log line of its own.
 const NOTABLE_FAILURES: u32 = 6;
@@ -110,13 +110,21 @@ impl Lease {
     }
 
     /// Stores an artifact; `open` makes the body anew for every try.
-    pub async fn upload<F, Fut>(&self, upload: &Upload, open: F) -> Result<(), ReportError>
+    pub async fn upload<F, Fut>(&self, upload: &Upload, open: F) -> Result<UploadReply, ReportError>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<reqwest::Body, CallError>>,
     {
         let open = &open;
         let call = || async move { self.client.upload(&self.build, upload, open().await?).await };
-        self.keep_trying("artifact", call).await.map(drop)
+        self.keep_trying("artifact", call).await
+    }
+
+    pub async fn package(
+        &self,
+        artifact: &ArtifactId,
+        body: &PackageReport,
+    ) -> Result<(), ReportError> {
+        self.keep_trying("package", || self.client.package(&self.build, artifact, body)).await
     }
 }

@@ -6,11 +6,13 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::agent::collect::packages::PackageRead;
 use crate::agent::log::lane::Lane;
 use crate::agent::log::mask::Masks;
 use crate::agent::report::ReportError;
 use crate::model::artifact::ArtifactKind;
 use crate::model::log::Stream;
+use crate::model::package::PackageFacts;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::Secret;
 
@@ -25,6 +27,8 @@ pub struct LocalArtifact {
     pub bytes: u64,
     /// Its copy, where one was asked for.
     pub kept: Option<PathBuf>,
+    /// Set for an app package that could be read.
+    pub package: Option<PackageFacts>,
 }
 
 /// What a local build reported.
@@ -124,9 +128,20 @@ impl LocalReport {
             Some(folder) => Some(copy_into(folder, relative, file).await?),
             None => None,
         };
-        let artifact = LocalArtifact { kind, path: relative.to_owned(), bytes, kept };
+        let artifact =
+            LocalArtifact { kind, path: relative.to_owned(), bytes, kept, package: None };
         lock(&self.results).artifacts.push(artifact);
         Ok(())
+    }
+}
+
+impl LocalReport {
+    pub(super) fn package(&self, relative: &str, read: PackageRead) {
+        let mut results = lock(&self.results);
+        let known = results.artifacts.iter_mut().rev().find(|known| known.path == relative);
+        if let Some(artifact) = known {
+            artifact.package = read.facts.ok();
+        }
     }
 }
 

@@ -5,22 +5,27 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::sync::{Mutex, watch};
 
 use crate::agent::client::error::CallError;
 use crate::agent::client::lease::Lease;
+use crate::agent::collect::packages::PackageRead;
 use crate::agent::log::{Log, LogEnd};
 use crate::agent::report::ReportError;
 use crate::agent::spool::Spool;
 use crate::git::checkout::Head;
 use crate::model::artifact::ArtifactKind;
 use crate::model::build::Phase;
+use crate::model::ids::ArtifactId;
 use crate::model::log::Stream;
 use crate::model::origin::Base;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::Secret;
 use crate::protocol::{
-    CommitReport, CoverageBatch, MAX_ARTIFACT_BYTES, MAX_ARTIFACTS, MAX_TESTS_PER_BUILD, TestBatch,
+    CommitReport, CoverageBatch, MAX_ARTIFACT_BYTES, MAX_ARTIFACTS, MAX_TESTS_PER_BUILD,
+    PackageReport, TestBatch,
 };
 
 mod digest;
@@ -150,7 +155,7 @@ impl RemoteReport {
         kind: ArtifactKind,
         relative: &str,
         file: &Path,
-    ) -> Result<(), ReportError> {
+    ) -> Result<ArtifactId, ReportError> {
         let result = self.send_artifact(kind, relative, file).await;
         if let Err(error @ (ReportError::Refused(_) | ReportError::Io(_))) = &result {
             let line = format!("{relative} is not kept: {error}");
@@ -164,7 +169,7 @@ impl RemoteReport {
         kind: ArtifactKind,
         relative: &str,
         file: &Path,
-    ) -> Result<(), ReportError> {
+    ) -> Result<ArtifactId, ReportError> {
         let mut sent = self.sent.lock().await;
         if sent.artifacts >= MAX_ARTIFACTS {
             let reason = format!("a build has at most {MAX_ARTIFACTS} artifacts");
@@ -177,13 +182,28 @@ impl RemoteReport {
         }
         let upload = measured.upload(self.lease.attempt, kind, relative);
         let bytes = upload.bytes;
-        self.lease
+        let reply = self
+            .lease
             .upload(&upload, || async move {
                 body(file, bytes).await.map_err(|error| CallError::Refused(error.to_string()))
             })
             .await?;
         sent.artifacts += 1;
-        Ok(())
+        Ok(reply.artifact_id)
+    }
+
+    pub async fn package(
+        &self,
+        artifact: &ArtifactId,
+        read: PackageRead,
+    ) -> Result<(), ReportError> {
+        let attempt = self.lease.attempt;
+        let icon = read.icon.map(|bytes| STANDARD.encode(bytes));
+        let body = match read.facts {
+            Ok(facts) => PackageReport { attempt, facts: Some(facts), error: None, icon },
+            Err(error) => PackageReport { attempt, facts: None, error: Some(error), icon: None },
+        };
+        self.lease.package(artifact, &body).await
     }
 }
 

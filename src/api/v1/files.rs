@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::accounts::{authorize_build, find_actor};
 use crate::api::v1::links;
+use crate::api::v1::packages::Package;
 use crate::api::v1::wire;
 use crate::app::App;
 use crate::builds::artifacts;
@@ -47,9 +48,16 @@ pub async fn list(
     let mut tx = app.db.read().await?;
     authorize_build(&mut tx, &actor, Access::Read, &id).await?;
     let found = db::artifacts::list(&mut tx, &id).await?;
+    let packages = db::packages::list(&mut tx, &id).await?;
     drop(tx);
-    let shown: Vec<_> =
-        found.iter().map(|a| wire::Artifact::of(a, links::artifact_url(&app, a))).collect();
+    let shown: Vec<_> = found
+        .iter()
+        .map(|artifact| {
+            let package = packages.iter().find(|package| package.artifact_id == artifact.id);
+            let package = package.map(|package| Package::of(&app, package));
+            wire::Artifact::of(artifact, links::artifact_url(&app, artifact), package)
+        })
+        .collect();
     Ok(reply::ok(&shown)?)
 }
 

@@ -21,6 +21,7 @@ pub mod log;
 pub mod manage;
 pub mod openapi;
 pub mod organisations;
+pub mod packages;
 pub mod results;
 pub mod server;
 pub mod tokens;
@@ -63,6 +64,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/tokens/{token_id}", delete(tokens::revoke))
         .merge(distribution())
         .route("/v1/ip-ranges", get(server::ip_ranges))
+        .route("/api/icons/{link}", get(packages::icon))
         .route("/api/download/download-ipa", get(files::download))
         .route("/api/download/download-apk", get(files::download))
 }

@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
     apps, audit, builds, collaborators, deployments, files, groups, log, manage, organisations,
-    results, server, tokens, wire,
+    packages, results, server, tokens, wire,
 };
 use crate::error::{Error, Result};
 
@@ -49,6 +49,9 @@ use crate::error::{Error, Result};
         wire::CoverageTarget,
         wire::Error,
         wire::Kind,
+        packages::Certificate,
+        packages::Package,
+        packages::Profile,
         wire::Link,
         wire::Links,
         wire::Platform,

@@ -210,7 +210,8 @@ fn artifacts_show_size_and_digest_but_not_where_they_are_kept() {
         blob_key: "internal".into(),
         created_at: Millis(0),
     };
-    let seen = serde_json::to_value(wire::Artifact::of(&artifact, "https://d/a".into())).unwrap();
+    let seen =
+        serde_json::to_value(wire::Artifact::of(&artifact, "https://d/a".into(), None)).unwrap();
     let expected = json!({
         "_id": ID,
         "build_id": ID,

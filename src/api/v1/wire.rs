@@ -5,6 +5,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::v1::packages::Package;
 use crate::model;
 use crate::model::artifact::ArtifactKind;
 use crate::model::build::BuildStatus;
@@ -235,6 +236,9 @@ pub struct Artifact<'a> {
     pub created_at: String,
     /// Works without a token until its signature expires.
     pub url: String,
+    /// Only of app packages that an agent has read, or tried to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<Package<'a>>,
 }
 
 /// `product` and `apk` come from the folders of that name, `file` from a glob.
@@ -375,8 +379,13 @@ impl<'a> CoverageFunction<'a> {
 
 impl<'a> Artifact<'a> {
     /// `url` is absolute and carries its signature.
-    pub fn of(artifact: &'a model::artifact::Artifact, url: String) -> Self {
+    pub fn of(
+        artifact: &'a model::artifact::Artifact,
+        url: String,
+        package: Option<Package<'a>>,
+    ) -> Self {
         Self {
+            package,
             _id: artifact.id.as_str(),
             build_id: artifact.build_id.as_str(),
             name: &artifact.name,

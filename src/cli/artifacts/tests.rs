@@ -18,7 +18,16 @@ fn sha256(bytes: &[u8]) -> String {
 fn artifact(id: &str, name: &str, path: &str, kind: &str) -> Artifact {
     let (id, name, path) = (id.to_owned(), name.to_owned(), path.to_owned());
     let kind = kind.to_owned();
-    Artifact { id, name, path, kind, size: 16, sha256: sha256(DATA), url: "http://x/".into() }
+    Artifact {
+        id,
+        name,
+        path,
+        kind,
+        size: 16,
+        sha256: sha256(DATA),
+        url: "http://x/".into(),
+        package: None,
+    }
 }
 
 /// Lists one artifact with these figures and answers its download.

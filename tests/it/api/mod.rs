@@ -11,6 +11,7 @@ mod builds;
 mod conventions;
 mod manage;
 mod organisations;
+mod packages;
 mod permissions;
 mod tokens;
 

@@ -159,6 +159,11 @@ impl FakeAgent {
         Answer::of(self.request(Method::PUT, &path).body(body.to_vec())).await
     }
 
+    pub async fn package(&self, held: &Held, id: &ArtifactId, body: &serde_json::Value) -> Answer {
+        let path = format!("builds/{}/packages/{id}", held.build);
+        Answer::of(self.request(Method::PUT, &path).json(body)).await
+    }
+
     pub async fn finish(&self, held: &Held, outcome: Outcome, log_chunks: i64) -> Answer {
         let failure = (outcome == Outcome::Failed).then(|| Failure {
             kind: FailureKind::ScriptFailed,

@@ -111,12 +111,22 @@ impl TestApp {
 
     /// An app of `owner` that is built from `repo_url`.
     pub async fn add_app(&self, owner: &Person, name: &str, repo_url: &str) -> AppRow {
+        self.add_app_on(owner, name, repo_url, Platform::Android).await
+    }
+
+    pub async fn add_app_on(
+        &self,
+        owner: &Person,
+        name: &str,
+        repo_url: &str,
+        platform: Platform,
+    ) -> AppRow {
         let mut tx = self.app.db.write().await.expect("a transaction");
         let org = db::accounts::find_owned_organisation(&mut tx, &owner.user.id)
             .await
             .expect("a query")
             .expect("each user owns an organisation");
-        let new = NewApp { org: &org.id, name, platform: Platform::Android, repo_url };
+        let new = NewApp { org: &org.id, name, platform, repo_url };
         let row = apps::add(&self.app, &mut tx, &new).await.expect("a fresh app");
         let creator = std::slice::from_ref(&owner.user.email);
         add_team(&mut tx, &row, creator, self.app.clock.now()).await.expect("a team");
