@@ -11,6 +11,7 @@ pub mod builds;
 pub mod deployments;
 pub mod groups;
 pub mod invitations;
+mod fault;
 pub mod jobs;
 pub mod logs;
 mod memo;

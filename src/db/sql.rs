@@ -19,6 +19,7 @@ use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::db::accounts::{self, AccessRow};
 use crate::db::apps;
+use crate::db::fault::away;
 use crate::db::memo::{Memo, Stamp};
 use crate::db::tokens::{self, TokenOwner};
 use crate::db::value::{Value, postgres_arguments, sqlite_arguments};
@@ -112,8 +113,8 @@ impl Db {
     /// A connection for reading.
     pub async fn read(&self) -> Result<Tx> {
         let inner = match &self.pools {
-            Pools::Sqlite { read, .. } => Inner::SqliteRead(read.acquire().await?),
-            Pools::Postgres(pool) => Inner::PostgresRead(pool.acquire().await?),
+            Pools::Sqlite { read, .. } => Inner::SqliteRead(read.acquire().await.map_err(away)?),
+            Pools::Postgres(pool) => Inner::PostgresRead(pool.acquire().await.map_err(away)?),
         };
         Ok(self.tx(inner))
     }
@@ -122,9 +123,9 @@ impl Db {
     pub async fn write(&self) -> Result<Tx> {
         let inner = match &self.pools {
             Pools::Sqlite { write, .. } => {
-                Inner::SqliteWrite(write.begin_with("BEGIN IMMEDIATE").await?)
+                Inner::SqliteWrite(write.begin_with("BEGIN IMMEDIATE").await.map_err(away)?)
             }
-            Pools::Postgres(pool) => Inner::PostgresWrite(pool.begin().await?),
+            Pools::Postgres(pool) => Inner::PostgresWrite(pool.begin().await.map_err(away)?),
         };
         Ok(self.tx(inner))
     }
@@ -319,28 +320,4 @@ impl From<sqlx::postgres::PgQueryResult> for Changed {
     fn from(result: sqlx::postgres::PgQueryResult) -> Self {
         Self(result.rows_affected())
     }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(cause: sqlx::Error) -> Self {
-        match &cause {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-                Error::Unavailable(format!("the database does not answer: {cause}"))
-            }
-            sqlx::Error::Database(inner) if inner.is_unique_violation() => {
-                Error::Conflict(format!("already exists: {}", inner.message()))
-            }
-            // SQLITE_BUSY and SQLITE_LOCKED (sqlite.org/rescode.html); the
-            // extended codes keep them in their low byte.
-            sqlx::Error::Database(inner) if is_sqlite_busy(inner.code().as_deref()) => {
-                Error::Unavailable("the database is busy".into())
-            }
-            _ => Error::internal("database query", cause),
-        }
-    }
-}
-
-fn is_sqlite_busy(code: Option<&str>) -> bool {
-    code.and_then(|c| c.parse::<u32>().ok())
-        .is_some_and(|c| c < 10_000 && matches!(c & 0xff, 5 | 6))
 }
