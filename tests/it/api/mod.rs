@@ -13,6 +13,8 @@ mod manage;
 mod organisations;
 mod packages;
 mod permissions;
+mod results;
+mod shapes;
 mod tokens;
 
 /// Somebody who calls the server.

@@ -37,6 +37,25 @@ async fn sample(tx: &mut Tx) -> BuildId {
 }
 
 on_both! {
+    async fn two_writers_take_turns(db: Db) {
+        let mut tx = write(&db).await;
+        let id = sample(&mut tx).await;
+        tx.commit().await.unwrap();
+        let mut first = write(&db).await;
+        logs::lock(&mut first, &id).await.unwrap();
+        let (other, its) = (db.clone(), id.clone());
+        let second = tokio::spawn(async move {
+            let mut tx = write(&other).await;
+            logs::lock(&mut tx, &its).await.unwrap();
+            append(&mut tx, &its, 2, b"second", 1).await;
+            tx.commit().await.unwrap();
+        });
+        append(&mut first, &id, -1, b"first", 1).await;
+        first.commit().await.unwrap();
+        second.await.expect("it waits, and sees what the first has written");
+        assert_eq!(head(&mut read(&db).await, &id).await.chunks, 5);
+    }
+
     async fn a_head_counts_what_is_appended(db: Db) {
         let mut tx = write(&db).await;
         let id = sample(&mut tx).await;

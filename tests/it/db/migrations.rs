@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::harness::database::{Kind, TestDb};
+use crate::harness::database::TestDb;
 
 /// What means the same on both databases (`migrations/README.md`).
 const TYPES: &[&str] = &["TEXT", "BIGINT", "BOOLEAN", "DOUBLE PRECISION", "BYTEA"];
@@ -19,12 +19,12 @@ on_both! {
         for (name, migration) in read_all("migrations") {
             db.run(&migration).await;
             for (table, before) in &kept {
-                let now = read_rows(&db, table, &before.columns).await;
+                let now = db.texts(table, &before.columns).await;
                 assert_eq!(now, before.rows, "{name} changed rows of {table}");
             }
             db.run(&sample(&name)).await;
-            for (table, columns) in read_columns(&db).await {
-                let rows = read_rows(&db, &table, &columns).await;
+            for (table, columns) in db.tables().await {
+                let rows = db.texts(&table, &columns).await;
                 assert!(!rows.is_empty(), "the sample of {name} leaves {table} empty");
                 kept.insert(table, Table { columns, rows });
             }
@@ -96,44 +96,6 @@ fn read_all(folder: &str) -> Vec<(String, String)> {
 fn sample(name: &str) -> String {
     let file = format!("{}/tests/migrations/{name}.sql", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{error}: sample rows in {file}"))
-}
-
-/// The columns of every table.
-async fn read_columns(db: &TestDb) -> BTreeMap<String, Vec<String>> {
-    let rows = match db.kind() {
-        Kind::Sqlite => {
-            db.rows(
-                "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c
-                     WHERE m.type = 'table' ORDER BY c.cid",
-            )
-            .await
-        }
-        Kind::Postgres => {
-            db.rows(
-                "SELECT table_name::text, column_name::text FROM information_schema.columns
-                     WHERE table_schema = 'public' ORDER BY ordinal_position",
-            )
-            .await
-        }
-    };
-    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in rows {
-        let [table, column] = row.try_into().expect("two columns");
-        tables.entry(table).or_default().push(column);
-    }
-    tables
-}
-
-/// Each row as one text, sorted.
-async fn read_rows(db: &TestDb, table: &str, columns: &[String]) -> Vec<String> {
-    let quoted = columns.iter().map(|column| match db.kind() {
-        Kind::Sqlite => format!("quote(\"{column}\")"),
-        Kind::Postgres => format!("quote_nullable(\"{column}\"::text)"),
-    });
-    let columns = quoted.collect::<Vec<_>>().join(" || ', ' || ");
-    let mut rows = db.rows(&format!("SELECT {columns} FROM \"{table}\"")).await.concat();
-    rows.sort();
-    rows
 }
 
 /// What is wrong with a migration.

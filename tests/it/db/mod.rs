@@ -28,6 +28,7 @@ mod packages;
 mod results;
 mod seam;
 mod sessions;
+mod tls;
 mod tokens;
 
 /// A moment for rows whose time does not matter.

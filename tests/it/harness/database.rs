@@ -1,6 +1,7 @@
 //! One fresh database per story, on SQLite always and on PostgreSQL when
 //! `TEST_DATABASE_URL` names a server where databases may be created.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
@@ -129,6 +130,49 @@ impl TestDb {
             }
         }
         .unwrap_or_else(|error| panic!("{error} in: {query}"))
+    }
+
+    /// The columns of every table.
+    pub async fn tables(&self) -> BTreeMap<String, Vec<String>> {
+        let query = match self.kind() {
+            Kind::Sqlite => {
+                "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c
+                 WHERE m.type = 'table' ORDER BY c.cid"
+            }
+            Kind::Postgres => {
+                "SELECT table_name::text, column_name::text FROM information_schema.columns
+                 WHERE table_schema = 'public' ORDER BY ordinal_position"
+            }
+        };
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.rows(query).await {
+            let [table, column] = row.try_into().expect("two columns");
+            tables.entry(table).or_default().push(column);
+        }
+        tables
+    }
+
+    /// Each row of a table as one text, sorted.
+    pub async fn texts(&self, table: &str, columns: &[String]) -> Vec<String> {
+        let quoted = columns.iter().map(|column| match self.kind() {
+            Kind::Sqlite => format!("quote(\"{column}\")"),
+            Kind::Postgres => format!("quote_nullable(\"{column}\"::text)"),
+        });
+        let columns = quoted.collect::<Vec<_>>().join(" || ', ' || ");
+        let mut rows = self.rows(&format!("SELECT {columns} FROM \"{table}\"")).await.concat();
+        rows.sort();
+        rows
+    }
+
+    /// Everything in the database, as text.
+    pub async fn dump(&self) -> String {
+        let mut all = String::new();
+        for (table, columns) in self.tables().await {
+            for row in self.texts(&table, &columns).await {
+                all.push_str(&format!("{table}: {row}\n"));
+            }
+        }
+        all
     }
 
     /// Runs statements on the server, outside of this database. PostgreSQL only.

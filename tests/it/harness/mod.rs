@@ -6,6 +6,9 @@
 pub mod database;
 pub mod agent;
 pub mod app;
+/// git over HTTP with a password, the same as the agent's own tests use.
+#[path = "../../../src/agent/fixture/remote.rs"]
+pub mod git_remote;
 pub mod server;
 
 use std::time::Duration;

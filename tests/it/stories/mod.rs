@@ -2,8 +2,13 @@
 //! start the real binary.
 
 mod broken_database;
+mod command_line;
+mod credentials;
+mod inside;
 mod kill;
 mod main_loop;
 mod many;
+mod outage;
 mod process;
+mod reports;
 mod shop;

@@ -12,16 +12,47 @@ use crate::harness::eventually;
 use crate::harness::server::{Answer, client};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
-const BINARY: &str = env!("CARGO_BIN_EXE_shipmate");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_shipmate");
 
 /// A process of the binary; killed when it is dropped.
 pub struct Process(Child);
 
+/// What a command of the binary said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<std::process::Output> for Said {
+    fn from(output: std::process::Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let code = output.status.code().expect("no signal ended it");
+        Self { code, out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Said {
+    /// Holds the command to an exit code; shows all it said when it is another.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
 impl Process {
-    fn start(args: &[&str], log: &Path) -> Self {
+    fn start(args: &[&str], env: &[(&'static str, String)], log: &Path) -> Self {
         let file = || std::fs::File::options().create(true).append(true).open(log).unwrap();
         let child = Command::new(BINARY)
             .args(args)
+            .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(file())
             .stderr(file())
@@ -58,6 +89,8 @@ pub struct Site {
     pub repository: Repository,
     pub token: String,
     pub app: String,
+    /// For the server and for agents.
+    pub env: Vec<(&'static str, String)>,
     port: u16,
     database: Option<String>,
     http: reqwest::Client,
@@ -71,24 +104,19 @@ impl Site {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (token, app) = (String::new(), String::new());
-        let mut site = Self { dir, repository, token, app, port, database, http: client() };
+        let (env, http) = (Vec::new(), client());
+        let mut site = Self { dir, repository, token, app, env, port, database, http };
         let user = site.admin(&["user", "add", "--email", "ann@example.org"]);
         site.token = user["access_token"].as_str().unwrap().to_owned();
-        let url = format!("file://{}", site.repository.url());
-        let app = site.admin(&[
-            "app",
-            "add",
-            "--name",
-            "Shop",
-            "--platform",
-            "ios",
-            "--owner",
-            "ann@example.org",
-            "--repo",
-            &url,
-        ]);
-        site.app = app["app_id"].as_str().unwrap().to_owned();
+        site.app = site.add_app("Shop", &format!("file://{}", site.repository.url()));
         site
+    }
+
+    /// The id of another app of the user.
+    pub fn add_app(&self, name: &str, url: &str) -> String {
+        let about = ["--name", name, "--repo", url, "--platform", "ios"];
+        let args = [&["app", "add", "--owner", "ann@example.org"][..], &about].concat();
+        self.admin(&args)["app_id"].as_str().unwrap().to_owned()
     }
 
     fn place(&self) -> Vec<String> {
@@ -99,7 +127,7 @@ impl Site {
         args
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
@@ -122,7 +150,7 @@ impl Site {
         let place = self.place();
         let mut args = vec!["serve", "--listen", &listen, "--agent-slots", &slots];
         args.extend(place.iter().map(String::as_str));
-        let process = Process::start(&args, &self.dir.path().join("server.log"));
+        let process = Process::start(&args, &self.env, &self.dir.path().join("server.log"));
         let url = format!("{}/healthz", self.url());
         eventually(PATIENCE, "the server answers", async || {
             self.http.get(&url).send().await.ok().filter(|r| r.status() == 200).map(drop)
@@ -144,10 +172,29 @@ impl Site {
             "--work-dir",
             &work,
         ];
-        Process::start(&args, &self.dir.path().join("agent.log"))
+        Process::start(&args, &self.env, &self.dir.path().join("agent.log"))
     }
 
-    fn url(&self) -> String {
+    /// A command of somebody at their own machine, whose home is `home`.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("HOME", self.dir.path().join("home"))
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn shipmate(&self, args: &[&str]) -> Said {
+        self.command(args).output().unwrap().into()
+    }
+
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
