@@ -47,6 +47,8 @@ pub async fn append(
         .await
         .map_err(|cause| Error::internal("checking a log chunk", cause))??;
     let mut tx = app.db.write().await?;
+    // A cancel writes a line of its own, at any moment.
+    db::logs::lock(&mut tx, holder.build).await?;
     let head = held_head(&mut tx, holder).await?;
     if seq < head.next_seq {
         return Ok(LogReply { next_seq: head.next_seq });
@@ -114,6 +116,7 @@ fn unpack(frame: &[u8]) -> std::io::Result<Vec<u8>> {
 
 /// Adds a line of the server's own to a log that is still open.
 pub(super) async fn write_line(app: &App, tx: &mut Tx, id: &BuildId, line: &str) -> Result<()> {
+    db::logs::lock(tx, id).await?;
     let Some(head) = db::logs::find_head(tx, id).await? else { return Ok(()) };
     if head.state != "live" {
         return Ok(());

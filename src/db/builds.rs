@@ -1,24 +1,12 @@
 //! Build rows. Status changes are compare-and-set and are called by `builds/`
 //! only; zero rows changed means that somebody else was faster.
 
+use crate::db::build_row::build_columns;
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::build::{Build, BuildStatus, Phase};
 use crate::model::ids::{AgentId, AppId, BuildId, TokenId, UserId};
 use crate::model::time::Millis;
-
-/// The columns of `model::build::Build`.
-macro_rules! build_columns {
-    () => {
-        "b.id, b.app_id, b.number, b.status, b.phase, b.failure_kind, b.failure_message,
-         b.scheme, b.repo_url, b.branch, b.wanted_commit, b.commit_sha, b.commit_author,
-         b.commit_message, b.triggered_by, b.created_at, b.started_at, b.finished_at,
-         b.attempt, b.agent_id, b.lease_until, b.tests_count, b.tests_passed, b.coverage,
-         b.disabled, b.downloads, b.origin, b.base"
-    };
-}
-
-pub(in crate::db) use build_columns;
 
 /// A build as it is queued.
 #[derive(Debug)]

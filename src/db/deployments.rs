@@ -1,6 +1,6 @@
 //! Deployments, what became of them at each recipient, and release notes.
 
-use crate::db::builds::build_columns;
+use crate::db::build_row::build_columns;
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::build::Build;

@@ -68,6 +68,18 @@ pub async fn start_attempt(tx: &mut Tx, id: &BuildId, attempt: i64) -> Result<u6
         .await
 }
 
+/// Makes other writers of this log wait until the transaction ends: what
+/// `find_head` says from here on stays true. SQLite has one writer anyway.
+pub async fn lock(tx: &mut Tx, id: &BuildId) -> Result<()> {
+    if tx.is_postgres() {
+        sql("UPDATE build_logs SET next_seq = next_seq WHERE build_id = $1")
+            .bind(id)
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
+}
+
 /// A chunk to store; `seq` is negative for lines the server itself writes.
 #[derive(Debug)]
 pub struct NewChunk {
@@ -79,7 +91,8 @@ pub struct NewChunk {
     pub data: Vec<u8>,
 }
 
-/// Appends `chunk` after what `head` says is there.
+/// Appends `chunk` after what `head` says is there; call `lock` before reading
+/// the head.
 pub async fn append(tx: &mut Tx, head: &LogHead, chunk: NewChunk) -> Result<()> {
     let NewChunk { attempt, seq, bytes, lines, meta, data } = chunk;
     let blob_bytes = data.len() as i64;

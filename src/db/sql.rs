@@ -21,6 +21,7 @@ use crate::db::accounts::{self, AccessRow};
 use crate::db::apps;
 use crate::db::fault::away;
 use crate::db::memo::{Memo, Stamp};
+use crate::db::readers::{Reader, Readers};
 use crate::db::tokens::{self, TokenOwner};
 use crate::db::value::{Value, postgres_arguments, sqlite_arguments};
 use crate::db::wake::{Topic, Wake};
@@ -32,7 +33,7 @@ use crate::model::ids::{AppId, UserId};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Another process (the admin command) may hold SQLite's write lock this long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const SQLITE_READERS: u32 = 4;
+const SQLITE_READERS: usize = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// The database of this installation. Cheap to clone.
@@ -52,7 +53,7 @@ struct Memos {
 
 #[derive(Clone, Debug)]
 enum Pools {
-    Sqlite { read: SqlitePool, write: SqlitePool, log: PathBuf },
+    Sqlite { read: Arc<Readers>, write: SqlitePool, log: PathBuf },
     Postgres(PgPool),
 }
 
@@ -64,7 +65,7 @@ pub struct Tx {
 }
 
 enum Inner {
-    SqliteRead(PoolConnection<Sqlite>),
+    SqliteRead(Reader),
     SqliteWrite(Transaction<'static, Sqlite>),
     PostgresRead(PoolConnection<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
@@ -81,16 +82,15 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = |size| {
-            SqlitePoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .test_before_acquire(false)
-                .idle_timeout(None)
-                .max_lifetime(None)
-        };
-        let write = pool(1).connect_with(options.clone()).await?;
-        let read = pool(SQLITE_READERS).connect_lazy_with(options);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        let read = Readers::new(options, SQLITE_READERS);
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let pools = Pools::Sqlite { read, write, log: log.into() };
@@ -113,7 +113,7 @@ impl Db {
     /// A connection for reading.
     pub async fn read(&self) -> Result<Tx> {
         let inner = match &self.pools {
-            Pools::Sqlite { read, .. } => Inner::SqliteRead(read.acquire().await.map_err(away)?),
+            Pools::Sqlite { read, .. } => Inner::SqliteRead(read.acquire(ACQUIRE_TIMEOUT).await?),
             Pools::Postgres(pool) => Inner::PostgresRead(pool.acquire().await.map_err(away)?),
         };
         Ok(self.tx(inner))
@@ -261,7 +261,10 @@ macro_rules! on_connection {
     ($self:ident, $tx:ident, $query:path, $method:ident) => {
         match &mut $tx.inner {
             Inner::SqliteRead(c) => {
-                $query($self.text, sqlite_arguments($self.values)?).$method(&mut **c).await?.into()
+                let query = $query($self.text, sqlite_arguments($self.values)?);
+                let found = query.$method(c.begin()).await?;
+                c.end();
+                found.into()
             }
             Inner::SqliteWrite(c) => {
                 $query($self.text, sqlite_arguments($self.values)?).$method(&mut **c).await?.into()

@@ -16,6 +16,10 @@ use crate::protocol::{Credential, SshIdentity};
 /// Longest commit message that is passed on, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// Packs from this size on are worth a mirror, in bytes; below, a second git
+/// process takes longer than the download.
+const MIN_MIRRORED: u64 = 4 << 20;
+
 /// What to check out, and where.
 #[derive(Debug, Clone)]
 pub struct Checkout<'a> {
@@ -127,8 +131,9 @@ fn config_value(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// Clones into the workspace. One git process for a local remote; a network
-/// remote is fetched into its mirror first and cloned from there.
+/// Clones into the workspace, in one git process. A large network remote is
+/// fetched into its mirror first and cloned from there, from its second build
+/// on: for a small one, the mirror costs more time than it saves.
 ///
 /// # Errors
 /// git's own; `Refused` for names that are not given to git.
@@ -139,10 +144,13 @@ pub async fn check_out(git: &Git, wanted: &Checkout<'_>) -> Result<(), GitError>
         Wanted::Tag(name) => check_tag(name)?,
     }
     wanted.commit.map_or(Ok(()), check_commit)?;
-    if wanted.remote.is_local() {
-        get(git, wanted, wanted.wanted, None).await?;
-    } else {
+    if wanted.mirrors.has(wanted.remote) {
         get_through_mirror(git, wanted).await?;
+    } else {
+        get(git, wanted, wanted.wanted, None).await?;
+        if !wanted.remote.is_local() && weight(wanted.workspace) >= MIN_MIRRORED {
+            begin_mirror(git, wanted).await;
+        }
     }
     if let Some(commit) = wanted.commit {
         return move_to_commit(git, wanted.workspace, commit).await;
@@ -154,6 +162,25 @@ pub async fn check_out(git: &Git, wanted: &Checkout<'_>) -> Result<(), GitError>
         return Err(GitError::Missing(format!("\"{name}\" is not a branch of the repository")));
     }
     Ok(())
+}
+
+/// Fills a mirror from the fresh clone, without the network.
+async fn begin_mirror(git: &Git, wanted: &Checkout<'_>) {
+    let Some(branch) = current_branch(wanted.workspace) else { return };
+    let git = Git { protocols: "file", ..git.clone() };
+    let reference = format!("refs/heads/{branch}");
+    let made = wanted.mirrors.begin(&git, wanted.remote, wanted.workspace, &reference).await;
+    // Only the next build would be faster with it.
+    if let Err(error) = made {
+        tracing::info!(url = wanted.remote.url(), %error, "no mirror was made");
+    }
+}
+
+/// Bytes of the packs in a checkout.
+fn weight(workspace: &Path) -> u64 {
+    let packs = std::fs::read_dir(workspace.join(".git/objects/pack"));
+    let packs = packs.into_iter().flatten().flatten();
+    packs.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
 }
 
 async fn get_through_mirror(git: &Git, wanted: &Checkout<'_>) -> Result<(), GitError> {

@@ -1,4 +1,4 @@
-//! A bare, shallow copy of each remote on this machine, so that a second
+//! A bare, shallow copy of each large remote on this machine, so that a second
 //! build of a repository asks the network for what changed only. Holds no
 //! credential; whoever uses a mirror has just proved access by fetching.
 
@@ -41,19 +41,53 @@ impl Mirrors {
         reference: &str,
     ) -> Result<Fresh, GitError> {
         let name = key(remote.url());
-        let path = self.dir.join(format!("{name}.git"));
+        let path = self.path(&name);
         let lock = self.lock(git, &name).await?;
-        let existed = path.join("HEAD").exists();
-        if existed {
-            match fetch(git, &path, remote, reference).await {
+        if path.join("HEAD").exists() {
+            match fetch(git, &path, remote.url(), reference).await {
                 Ok(()) => return Ok(Fresh { path, _lock: lock }),
                 Err(error) if is_the_remote_at_fault(&error) => return Err(error),
                 Err(_) => {}
             }
         }
         self.start_again(git, &path).await?;
-        fetch(git, &path, remote, reference).await?;
+        fetch(git, &path, remote.url(), reference).await?;
         Ok(Fresh { path, _lock: lock })
+    }
+
+    /// True once the remote has a mirror here.
+    pub fn has(&self, remote: &Remote) -> bool {
+        self.path(&key(remote.url())).exists()
+    }
+
+    /// Makes the remote's mirror out of `reference` of a fresh checkout.
+    ///
+    /// # Errors
+    /// git's; nothing is left of the mirror then.
+    pub async fn begin(
+        &self,
+        git: &Git,
+        remote: &Remote,
+        checkout: &Path,
+        reference: &str,
+    ) -> Result<(), GitError> {
+        let name = key(remote.url());
+        let path = self.path(&name);
+        let _lock = self.lock(git, &name).await?;
+        if path.exists() {
+            // Another slot was faster.
+            return Ok(());
+        }
+        self.start_again(git, &path).await?;
+        let made = fetch(git, &path, &format!("file://{}", checkout.display()), reference).await;
+        if made.is_err() {
+            delete(&path).await?;
+        }
+        made
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.git"))
     }
 
     /// Deletes the mirror that `fresh` stands for; the next build makes it again.
@@ -71,7 +105,7 @@ impl Mirrors {
     pub async fn forget(&self, git: &Git, remote: &Remote) -> Result<(), GitError> {
         let name = key(remote.url());
         let _lock = self.lock(git, &name).await?;
-        delete(&self.dir.join(format!("{name}.git"))).await
+        delete(&self.path(&name)).await
     }
 
     async fn start_again(&self, git: &Git, path: &Path) -> Result<(), GitError> {
@@ -114,7 +148,7 @@ async fn delete(path: &Path) -> Result<(), GitError> {
     }
 }
 
-async fn fetch(git: &Git, path: &Path, remote: &Remote, reference: &str) -> Result<(), GitError> {
+async fn fetch(git: &Git, path: &Path, url: &str, reference: &str) -> Result<(), GitError> {
     let refspec = format!("+{reference}:{reference}");
     // Housekeeping in the foreground: nothing may outlive the lock.
     let foreground =
@@ -125,7 +159,7 @@ async fn fetch(git: &Git, path: &Path, remote: &Remote, reference: &str) -> Resu
         "--depth=1",
         "--no-write-fetch-head",
         "--end-of-options",
-        remote.url(),
+        url,
         &refspec,
     ];
     git.run_with(path, &args, &foreground).await.map(drop)

@@ -158,15 +158,13 @@ impl BuildStatus {
 }
 
 /// One build row.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Build {
     pub id: BuildId,
     pub app_id: AppId,
     /// Per app, from 1, never reused.
     pub number: i64,
-    #[sqlx(try_from = "String")]
     pub status: BuildStatus,
-    #[sqlx(try_from = "String")]
     pub phase: Phase,
     /// A `FailureKind` as text, when `status` is `failed`.
     pub failure_kind: Option<String>,
@@ -182,7 +180,6 @@ pub struct Build {
     pub commit_sha: String,
     pub commit_author: String,
     pub commit_message: String,
-    #[sqlx(try_from = "String")]
     pub triggered_by: Trigger,
     pub created_at: Millis,
     pub started_at: Option<Millis>,

@@ -137,7 +137,7 @@ async fn what_is_not_there_fails_with_the_words_of_git() {
     let (_folder, remote) = serve(&repo, None).await;
     let cases = [
         (repo.url(), "nowhere", "Remote branch nowhere not found in upstream origin"),
-        (format!("{}/repo.git", remote.url), "nowhere", "couldn't find remote ref"),
+        (format!("{}/repo.git", remote.url), "nowhere", "Remote branch nowhere not found"),
         (format!("{}/other.git", remote.url), "main", "not found"),
         ("/does/not/exist".to_owned(), "main", "does not exist"),
         ("http://127.0.0.1:1/x".to_owned(), "main", "unable to access"),
@@ -185,10 +185,12 @@ async fn a_given_commit_is_built_on_its_branch() {
 
 #[tokio::test]
 async fn the_mirror_follows_the_remote_and_heals() {
-    let repo = Repo::new(&[("file", "one"), ("big", &"x".repeat(100_000))]);
+    let repo = Repo::new(&[("file", "one"), ("large", &noise(10 << 20))]);
     let (folder, remote) = serve(&repo, None).await;
     let mut scene = Scene::new(&format!("{}/repo.git", remote.url));
     assert_eq!(scene.run().await.succeeded().read("file"), "one");
+    let asked = remote.fetches.asked.load(Ordering::SeqCst);
+    assert_eq!(asked, 1, "the mirror is made of the clone");
     let push = |text: &str, branch: &str| {
         repo.commit("next", &[("file", text)]);
         let target = folder.path().join("repo.git");
@@ -224,9 +226,31 @@ async fn the_mirror_follows_the_remote_and_heals() {
     scene.run().await.failed(FailureKind::CloneFailed, "503");
 }
 
+/// Hex digits that pack to half of their number, the same each time.
+pub(super) fn noise(digits: usize) -> String {
+    let mut state = 1_u64;
+    let word = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        format!("{:08x}", state >> 32)
+    };
+    std::iter::repeat_with(word).take(digits / 8).collect()
+}
+
+#[tokio::test]
+async fn a_small_repository_needs_no_mirror() {
+    let repo = Repo::new(&[("file", "one")]);
+    let (_folder, remote) = serve(&repo, None).await;
+    let mut scene = Scene::new(&format!("{}/repo.git", remote.url));
+    for runs in 1..=2 {
+        assert_eq!(scene.run().await.succeeded().read("file"), "one");
+        assert_eq!(remote.fetches.asked.load(Ordering::SeqCst), runs);
+    }
+    assert!(!scene.work.path().join("mirrors").exists());
+}
+
 #[tokio::test]
 async fn two_slots_share_a_mirror() {
-    let repo = Repo::new(&[("file", "one")]);
+    let repo = Repo::new(&[("file", "one"), ("large", &noise(10 << 20))]);
     let (_folder, remote) = serve(&repo, None).await;
     let url = format!("{}/repo.git", remote.url);
     let (mut one, mut two) = (Scene::new(&url), Scene::new(&url));
@@ -234,9 +258,15 @@ async fn two_slots_share_a_mirror() {
     for scene in [&one, &two] {
         std::os::unix::fs::symlink(shared.path(), scene.work.path().join("mirrors")).unwrap();
     }
-    let (one, two) = tokio::join!(one.run(), two.run());
-    assert_eq!(one.succeeded().read("file"), "one");
-    assert_eq!(two.succeeded().read("file"), "one");
+    // Both make it, then both use it.
+    for _ in 0..2 {
+        let (first, second) = tokio::join!(one.run(), two.run());
+        assert_eq!(first.succeeded().read("file"), "one");
+        assert_eq!(second.succeeded().read("file"), "one");
+    }
+    let mirrors = fs::read_dir(shared.path()).unwrap().flatten();
+    let mirrors = mirrors.filter(|entry| entry.path().extension().is_some_and(|e| e == "git"));
+    assert_eq!(mirrors.count(), 1);
 }
 
 #[tokio::test]

@@ -234,7 +234,7 @@ async fn a_tag_is_checked_out_although_a_branch_has_its_name() {
 
 #[tokio::test]
 async fn without_cache_the_mirror_is_made_anew() {
-    let repo = Repo::new(&[("file", "one")]);
+    let repo = Repo::new(&[("file", "one"), ("large", &super::clone::noise(10 << 20))]);
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["clone", "--quiet", "--bare", repo.path().to_str().unwrap(), "repo.git"]);
     let remote = HttpRemote::start(folder.path(), None).await;
