@@ -15,10 +15,10 @@ use crate::model::build::Build;
 /// with an `@` make the query text and the reader of it.
 macro_rules! build_columns {
     () => {
-        $crate::db::build_row::build_columns!(@list join)
+        $crate::db::build_row::build_columns! { @list join }
     };
     (@list $then:ident) => {
-        $crate::db::build_row::build_columns!(
+        $crate::db::build_row::build_columns! {
             @$then id plain, app_id plain, number plain, status parsed, phase parsed,
             failure_kind plain, failure_message plain, scheme plain, repo_url plain,
             branch plain, wanted_commit plain, commit_sha plain, commit_author plain,
@@ -26,7 +26,7 @@ macro_rules! build_columns {
             finished_at plain, attempt plain, agent_id plain, lease_until plain,
             tests_count plain, tests_passed plain, coverage plain, disabled plain,
             downloads plain, origin plain, base plain
-        )
+        }
     };
     (@join $first:ident $_first:ident, $($name:ident $_how:ident),+) => {
         concat!("b.", stringify!($first), $(", b.", stringify!($name)),+)
@@ -48,7 +48,7 @@ macro_rules! build_columns {
 
 pub(super) use build_columns;
 
-build_columns!(@list read);
+build_columns! { @list read }
 
 /// The columns of one row, one after the other.
 struct Columns<'r, R> {

@@ -12,7 +12,6 @@ pub mod builds;
 pub mod deployments;
 mod fault;
 pub mod groups;
-mod fault;
 pub mod invitations;
 pub mod jobs;
 pub mod logs;
