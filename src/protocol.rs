@@ -14,6 +14,7 @@
 //! | `POST /agent/v1/builds/{id}/coverage` | `CoverageBatch` | 204 |
 //! | `PUT /agent/v1/builds/{id}/artifacts/{upload_id}?attempt=&kind=&path=&bytes=&sha256=` | the file | 200 `UploadReply` |
 //! | `PUT /agent/v1/builds/{id}/packages/{artifact_id}` | `PackageReport` | 204; a server that does not know the call answers 404, which is no loss of the build |
+//! | `GET /agent/v1/builds/{id}/secure-files/{name}?attempt=` | - | 200 the file |
 //! | `POST /agent/v1/builds/{id}/finish` | `Finish` | 204 |
 //! | `POST /agent/v1/builds/{id}/release` | `Release` | 204; the build is queued again as if the lease had run out |
 //!
@@ -52,6 +53,8 @@ pub const MAX_TESTS_PER_BUILD: usize = 200_000;
 pub const MAX_ARTIFACT_BYTES: u64 = 8 << 30;
 /// An app icon, before base64.
 pub const MAX_ICON_BYTES: usize = 512 << 10;
+/// One secure file (SEC-3).
+pub const MAX_SECURE_FILE_BYTES: u64 = 50 << 20;
 /// Artifacts of one build.
 pub const MAX_ARTIFACTS: usize = 1_000;
 
@@ -103,6 +106,12 @@ pub struct Assignment {
     /// User variables (SEC-2); server-set names are added by the agent.
     #[serde(default)]
     pub env: Vec<Variable>,
+    /// For the installed app (SEC-4), written to a file of the build.
+    #[serde(default)]
+    pub device: Vec<Variable>,
+    /// To be fetched before the first script runs (SEC-3).
+    #[serde(default)]
+    pub secure_files: Vec<SecureFile>,
     /// Caches of earlier builds are not used (TRG-14).
     #[serde(default)]
     pub without_cache: bool,
@@ -177,6 +186,14 @@ pub struct Variable {
     /// Mask the value in the log.
     #[serde(default)]
     pub secret: bool,
+}
+
+/// A file that a build gets; its bytes come by a call of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecureFile {
+    /// Without folders.
+    pub name: String,
+    pub bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

@@ -1,31 +1,36 @@
 //! Sealing, token hashes and signed links: the only user of the
 //! installation's keys.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, NONCE_LEN, Nonce};
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::{digest, hkdf, hmac};
+use ring::{digest, hmac};
 
 use crate::error::{Error, Result};
 use crate::model::hex::hex;
 use crate::model::secret::Secret;
 use crate::model::time::Millis;
 
+mod keyring;
+pub mod openssh;
+pub mod stream;
+
+use keyring::{KEY_BYTES, Key, Ring};
+use stream::FileKey;
+
 /// Prefix of a person's token, so that a leaked one is recognised by scanners.
 pub const PERSONAL_PREFIX: &str = "smp_";
 /// Prefix of an agent's token.
 pub const AGENT_PREFIX: &str = "sma_";
-/// Names the key that sealed a value, so that keys can be rotated later.
-const KEY_ID: &str = "k1";
-const NONCE_BYTES: usize = 12;
-
-/// The installation's keys, derived from one master key.
+/// The installation's keys.
 pub struct Keys {
-    seal: LessSafeKey,
-    sign: hmac::Key,
+    ring: RwLock<Arc<Ring>>,
+    /// `None` in tests: one key, never another.
+    dir: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -34,61 +39,49 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-struct Length(usize);
-
-impl hkdf::KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
-    }
-}
-
 impl Keys {
     /// Derives all keys from 32 master bytes.
-    pub fn derive(master: &[u8; 32]) -> Self {
-        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"shipmate").extract(master);
-        let derive = |purpose: &'static [u8]| {
-            let mut out = [0; 32];
-            let info = [purpose];
-            prk.expand(&info, Length(32))
-                .and_then(|okm| okm.fill(&mut out))
-                .expect("32 bytes are within HKDF's limit");
-            out
-        };
-        let seal = UnboundKey::new(&AES_256_GCM, &derive(b"seal"))
-            .expect("AES-256-GCM takes keys of 32 bytes");
-        Self {
-            seal: LessSafeKey::new(seal),
-            sign: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"sign")),
-        }
+    pub fn derive(master: &[u8; KEY_BYTES]) -> Self {
+        Self { ring: RwLock::new(Arc::new(Ring::of_one(master))), dir: None }
     }
 
-    /// Reads the master key of `data_dir`, making it (mode 0600) if missing.
+    /// Reads the master keys of `data_dir`, making the first (mode 0600) if
+    /// there is none.
     pub fn open(data_dir: &Path) -> Result<Self> {
-        let path = data_dir.join("master.key");
-        match std::fs::read(&path) {
-            Ok(bytes) => {
-                let master: [u8; 32] = bytes
-                    .try_into()
-                    .map_err(|_| Error::bug("reading master.key", "it is not 32 bytes long"))?;
-                Ok(Self::derive(&master))
+        let ring = RwLock::new(Arc::new(Ring::open(data_dir)?));
+        Ok(Self { ring, dir: Some(data_dir.to_owned()) })
+    }
+
+    /// The keys as they were when the folder was last looked at.
+    fn known(&self) -> Arc<Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keys as they are now: another process may have added one.
+    fn ring(&self) -> Arc<Ring> {
+        let known = self.known();
+        let Some(dir) = self.dir.as_deref().filter(|dir| !known.is_of(dir)) else { return known };
+        match Ring::open(dir) {
+            Ok(ring) => {
+                let ring = Arc::new(ring);
+                *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring.clone();
+                ring
             }
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                let master = random::<32>();
-                write_private(&path, &master)
-                    .map_err(|cause| Error::internal("writing master.key", cause))?;
-                // Two processes may start at once: whoever wrote first wins.
-                Self::open(data_dir)
+            Err(error) => {
+                tracing::error!(%error, "the master keys cannot be read again");
+                known
             }
-            Err(cause) => Err(Error::internal("reading master.key", cause)),
         }
     }
 
     /// Seals `secret` for storage, bound to `place` (table and row), so that a
     /// sealed value copied to another row does not open there.
     pub fn seal(&self, place: &str, secret: &Secret) -> String {
-        let nonce = random::<NONCE_BYTES>();
+        let ring = self.ring();
+        let key = ring.newest();
+        let nonce = random::<NONCE_LEN>();
         let mut bytes = secret.expose().as_bytes().to_vec();
-        self.seal
+        key.seal
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(place.as_bytes()),
@@ -97,32 +90,88 @@ impl Keys {
             .expect("a stored secret is shorter than AES-GCM's limit");
         let mut out = nonce.to_vec();
         out.append(&mut bytes);
-        format!("{KEY_ID}.{}", URL_SAFE_NO_PAD.encode(out))
+        format!("{}.{}", key.id(), URL_SAFE_NO_PAD.encode(out))
     }
 
     /// Opens what `seal` made for the same `place`.
     pub fn open_sealed(&self, place: &str, sealed: &str) -> Result<Secret> {
         let refuse = || Error::bug("opening a sealed value", "wrong key or damaged value");
-        let encoded = sealed
-            .strip_prefix(KEY_ID)
-            .and_then(|rest| rest.strip_prefix('.'))
-            .ok_or_else(refuse)?;
+        let (id, encoded) = sealed.split_once('.').ok_or_else(refuse)?;
+        let known = self.known();
+        let ring = if known.find(id).is_some() { known } else { self.ring() };
+        let key = ring.find(id).ok_or_else(refuse)?;
         let mut bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| refuse())?;
-        if bytes.len() < NONCE_BYTES {
+        if bytes.len() < NONCE_LEN {
             return Err(refuse());
         }
-        let mut sealed = bytes.split_off(NONCE_BYTES);
+        let mut sealed = bytes.split_off(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(&bytes).map_err(|_| refuse())?;
-        let plain = self
+        let plain = key
             .seal
             .open_in_place(nonce, Aad::from(place.as_bytes()), &mut sealed)
             .map_err(|_| refuse())?;
         String::from_utf8(plain.to_vec()).map(Secret::new).map_err(|_| refuse())
     }
 
+    /// A key for one file, and the same sealed for `place`.
+    pub fn new_file_key(&self, place: &str) -> Result<(FileKey, String)> {
+        let bytes = random::<KEY_BYTES>();
+        let sealed = self.seal(place, &Secret::new(URL_SAFE_NO_PAD.encode(bytes)));
+        Ok((FileKey::new(&bytes)?, sealed))
+    }
+
+    /// The key that `new_file_key` sealed for the same `place`.
+    pub fn open_file_key(&self, place: &str, sealed: &str) -> Result<FileKey> {
+        let text = self.open_sealed(place, sealed)?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text.expose())
+            .map_err(|_| Error::bug("opening a file key", "not base64"))?;
+        FileKey::new(&bytes)
+    }
+
+    /// What starts every value that the newest key sealed.
+    pub fn newest_prefix(&self) -> String {
+        format!("{}.", self.ring().newest().id())
+    }
+
+    /// `sealed` as the newest key would have sealed it.
+    pub fn reseal(&self, place: &str, sealed: &str) -> Result<String> {
+        self.open_sealed(place, sealed).map(|secret| self.seal(place, &secret))
+    }
+
+    /// Makes a newer key, which seals from now on in every process.
+    pub fn add(&self) -> Result<String> {
+        let dir = self.folder()?;
+        self.ring().add(dir)?;
+        Ok(self.ring().newest().id())
+    }
+
+    /// Deletes all keys but the newest; returns their names. Whatever they
+    /// sealed can never be opened again.
+    pub fn forget_old(&self) -> Result<Vec<String>> {
+        let dir = self.folder()?;
+        let ring = self.ring();
+        let old = &ring.keys()[..ring.keys().len() - 1];
+        for key in old {
+            keyring::remove(dir, key)?;
+        }
+        Ok(old.iter().map(Key::id).collect())
+    }
+
+    /// How many keys there are.
+    pub fn count(&self) -> usize {
+        self.ring().keys().len()
+    }
+
+    fn folder(&self) -> Result<&Path> {
+        self.dir.as_deref().ok_or_else(|| Error::bug("changing master keys", "they are not files"))
+    }
+
     /// A key for a link to `subject` that works until `expires`.
     pub fn sign_link(&self, subject: &str, expires: Millis) -> String {
-        let tag = hmac::sign(&self.sign, link_message(subject, expires).as_bytes());
+        // Links are many and short-lived: the folder is not looked at.
+        let ring = self.known();
+        let tag = hmac::sign(&ring.newest().sign, link_message(subject, expires).as_bytes());
         format!("{subject}.{}.{}", expires.0, URL_SAFE_NO_PAD.encode(tag))
     }
 
@@ -132,7 +181,9 @@ impl Keys {
         let (subject, expires) = rest.rsplit_once('.')?;
         let expires = Millis(expires.parse().ok()?);
         let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
-        hmac::verify(&self.sign, link_message(subject, expires).as_bytes(), &tag).ok()?;
+        let message = link_message(subject, expires);
+        let genuine = |key: &Key| hmac::verify(&key.sign, message.as_bytes(), &tag).is_ok();
+        self.known().keys().iter().any(genuine).then_some(())?;
         (now <= expires).then_some(subject)
     }
 }
@@ -146,27 +197,6 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut out = [0; N];
     SystemRandom::new().fill(&mut out).expect("the operating system provides random bytes");
     out
-}
-
-/// A new file that only its owner can read; complete or absent, never half.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let temporary = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&temporary, path);
-    std::fs::remove_file(&temporary)?;
-    match linked {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
 }
 
 /// Random characters of a token: 43 of 62 kinds are 256 bits.
@@ -261,6 +291,36 @@ mod tests {
         assert_eq!(again.open_sealed("x", &sealed).unwrap().expose(), "v");
         let mode = std::fs::metadata(dir.path().join("master.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_newer_key_seals_in_every_process_and_older_ones_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let (server, admin) = (Keys::open(dir.path()).unwrap(), Keys::open(dir.path()).unwrap());
+        let old = server.seal("x", &Secret::new("v"));
+        let link = server.sign_link("abc", Millis(1000));
+        assert_eq!(server.newest_prefix(), "k1.");
+        assert_eq!(admin.add().unwrap(), "k2");
+        assert_eq!(server.newest_prefix(), "k2.");
+        let new = admin.reseal("x", &old).unwrap();
+        assert!(new.starts_with("k2."));
+        for sealed in [&old, &new] {
+            assert_eq!(server.open_sealed("x", sealed).unwrap().expose(), "v");
+        }
+        assert_eq!(server.verify_link(&link, Millis(1)), Some("abc"));
+        assert_eq!((admin.count(), admin.forget_old().unwrap()), (2, vec!["k1".to_owned()]));
+        let later = Keys::open(dir.path()).unwrap();
+        assert_eq!(later.open_sealed("x", &new).unwrap().expose(), "v");
+        assert!(later.open_sealed("x", &old).is_err());
+        assert_eq!(later.add().unwrap(), "k3");
+    }
+
+    #[test]
+    fn a_file_key_opens_in_its_place() {
+        let keys = Keys::derive(&[7; 32]);
+        let (_, sealed) = keys.new_file_key("a").unwrap();
+        assert!(keys.open_file_key("a", &sealed).is_ok());
+        assert!(keys.open_file_key("b", &sealed).is_err());
     }
 
     #[test]

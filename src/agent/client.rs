@@ -6,6 +6,7 @@ pub mod error;
 pub mod lease;
 pub mod retry;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncWriteExt;
 
 use crate::agent::client::error::{CallError, SetupError, causes, for_status};
 use crate::model::artifact::ArtifactKind;
@@ -22,7 +24,8 @@ use crate::model::ids::{ArtifactId, BuildId};
 use crate::model::secret::Secret;
 use crate::protocol::{
     Assignment, ClaimRequest, CommitReport, CoverageBatch, Finish, Heartbeat, HeartbeatReply,
-    Hello, LogReply, MAX_JSON_BODY, PackageReport, Release, TestBatch, UploadReply,
+    Hello, LogReply, MAX_JSON_BODY, MAX_SECURE_FILE_BYTES, PackageReport, Release, SecureFile,
+    TestBatch, UploadReply,
 };
 
 /// For an answer that the server does not make us wait for.
@@ -197,6 +200,36 @@ impl Client {
         self.observe(&result);
         let (status, answer) = result?;
         if status == StatusCode::NOT_FOUND { Ok(()) } else { for_status(status, &answer) }
+    }
+
+    /// Writes a secure file to `to`, which only this user can read.
+    pub async fn secure_file(
+        &self,
+        build: &BuildId,
+        attempt: i64,
+        wanted: &SecureFile,
+        to: &Path,
+    ) -> Result<(), CallError> {
+        let mut url = self.url(&["builds", build.as_str(), "secure-files", &wanted.name]);
+        url.query_pairs_mut().append_pair("attempt", &attempt.to_string());
+        let slowest = Duration::from_secs(wanted.bytes / SLOWEST_UPLOAD);
+        let call = self.request(Method::GET, url).timeout(CALL_TIMEOUT + slowest);
+        let retry = |error: reqwest::Error| CallError::Retry(causes(&error));
+        let mut response = call.send().await.map_err(retry)?;
+        for_status(response.status(), b"")?;
+        let local = |error: std::io::Error| CallError::Refused(error.to_string());
+        let mut options = tokio::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(to).await.map_err(local)?;
+        let mut bytes = 0;
+        while let Some(piece) = response.chunk().await.map_err(retry)? {
+            bytes += piece.len() as u64;
+            if bytes > MAX_SECURE_FILE_BYTES {
+                return Err(CallError::Refused("the file is too large".into()));
+            }
+            file.write_all(&piece).await.map_err(local)?;
+        }
+        file.flush().await.map_err(local)
     }
 
     async fn post<T: Serialize>(

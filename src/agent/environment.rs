@@ -25,7 +25,7 @@ pub enum Stage {
 const ANDROID_SDKS: [&str; 3] = ["/opt/android-sdk", "/usr/lib/android-sdk", "/opt/android"];
 
 /// Names whose values users cannot set, whatever the platform or stage.
-const RESERVED: [&str; 27] = [
+const RESERVED: [&str; 28] = [
     "BASH_ENV",
     "BUDDYBUILD_ANDROID_HOME",
     "BUDDYBUILD_ANDROID_NDK_HOME",
@@ -52,6 +52,7 @@ const RESERVED: [&str; 27] = [
     "GIT_TERMINAL_PROMPT",
     "HOME",
     "PWD",
+    "SHIPMATE_DEVICE_VARIABLES",
     "TMPDIR",
 ];
 
@@ -99,7 +100,8 @@ impl Environment {
         let set = of_machine(layout)
             .into_iter()
             .chain(of_build(assignment, layout, branch, slug))
-            .chain(of_platform(assignment, layout));
+            .chain(of_platform(assignment, layout))
+            .chain(of_device(assignment, layout));
         all.extend(set.map(|(name, value)| (name.to_owned(), value)));
         Self { platform: assignment.platform, all, products: layout.products.clone(), ignored }
     }
@@ -178,6 +180,12 @@ fn of_build(
             show(&layout.workspace_link.join("buddybuild_artifacts")),
         ),
     ]
+}
+
+/// Where the device variables are, if there are any (SEC-4).
+fn of_device(assignment: &Assignment, layout: &Layout) -> Option<(&'static str, String)> {
+    let place = || ("SHIPMATE_DEVICE_VARIABLES", show(&layout.device_variables));
+    (!assignment.device.is_empty()).then(place)
 }
 
 fn of_platform(assignment: &Assignment, layout: &Layout) -> Vec<(&'static str, String)> {

@@ -156,6 +156,8 @@ impl Scene {
             scheme: "Example - Release".to_owned(),
             triggered_by: Trigger::Api,
             env: Vec::new(),
+            device: Vec::new(),
+            secure_files: Vec::new(),
             without_cache: false,
             limits: Limits { max_duration_ms: 60_000, kill_grace_ms: 5_000, lease_ms: 60_000 },
         };

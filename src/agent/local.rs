@@ -90,6 +90,8 @@ pub async fn build(options: LocalBuild) -> std::io::Result<LocalSummary> {
             scheme: options.scheme,
             triggered_by: Trigger::Ui,
             env: options.env,
+            device: Vec::new(),
+            secure_files: Vec::new(),
             without_cache: false,
             limits: Limits {
                 lease_ms: crate::protocol::DEFAULT_LEASE_MS,

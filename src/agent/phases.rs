@@ -15,12 +15,12 @@ use crate::agent::report::{Report, ReportError};
 use crate::agent::run::RunResult;
 use crate::agent::workspace::Layout;
 use crate::agent::{collect, detect, scripts};
-use crate::git::checkout::forget_access;
 use crate::git::remote::Remote;
 use crate::model::build::{FailureKind, Outcome, Phase};
 use crate::protocol::{Assignment, Failure};
 
 mod checkout;
+mod secrets;
 
 /// For reports and artifacts of a build that has used up its time.
 const COLLECT_LATE: Duration = Duration::from_secs(60);
@@ -115,7 +115,7 @@ impl<'a> Course<'a> {
                 _ => self.finally().await,
             }
         }
-        forget_access(&self.layout.private);
+        self.forget_secrets();
         if self.stop.cancel.is_cancelled() {
             end = Err(Halt::Cancelled);
         }
@@ -135,6 +135,7 @@ impl<'a> Course<'a> {
         } else {
             self.check_out().await?
         };
+        self.fetch_secrets().await?;
         self.make_environment(&branch, remote.as_ref()).await;
         let mut ran = self.script(scripts::POST_CLONE, Phase::PostClone).await?;
         self.analyse().await?;
@@ -149,7 +150,8 @@ impl<'a> Course<'a> {
     }
 
     async fn prepare(&self) {
-        for variable in self.assignment.env.iter().filter(|variable| variable.secret) {
+        let variables = self.assignment.env.iter().chain(&self.assignment.device);
+        for variable in variables.filter(|variable| variable.secret) {
             self.report.mask(&variable.value);
         }
         self.title("prepare", "Preparing the Build Environment").await;

@@ -13,6 +13,7 @@ use crate::model::log::Stream;
 use crate::model::origin::Base;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::Secret;
+use crate::protocol::SecureFile;
 
 pub mod local;
 pub mod remote;
@@ -79,6 +80,25 @@ impl Report {
         match self {
             Self::Remote(report) => report.commit(head, base).await,
             Self::Local(_) => Ok(()),
+        }
+    }
+
+    /// Puts a secure file of the build at `to`.
+    ///
+    /// # Errors
+    /// See `ReportError`.
+    pub async fn secure_file(&self, wanted: &SecureFile, to: &Path) -> Result<(), ReportError> {
+        match self {
+            Self::Remote(report) => report.secure_file(wanted, to).await,
+            Self::Local(_) => Err(ReportError::Refused("there is no server".into())),
+        }
+    }
+
+    /// Masks what a secure file holds.
+    pub fn mask_file(&self, bytes: &[u8]) {
+        match self {
+            Self::Remote(report) => report.mask_file(bytes),
+            Self::Local(report) => report.mask_file(bytes),
         }
     }
 

@@ -202,6 +202,8 @@ pub fn assignment() -> Assignment {
         scheme: String::new(),
         triggered_by: Trigger::Api,
         env: Vec::new(),
+        device: Vec::new(),
+        secure_files: Vec::new(),
         without_cache: false,
         limits: Limits { max_duration_ms: 60_000, kill_grace_ms: 1_000, lease_ms: 60_000 },
     }

@@ -45,6 +45,8 @@ pub struct Layout {
     pub workspace_link: PathBuf,
     pub workspace: PathBuf,
     pub secure_files: PathBuf,
+    /// JSON, for scripts that build an app; there only if there are any.
+    pub device_variables: PathBuf,
     pub bin: PathBuf,
     pub products: PathBuf,
     pub apks: PathBuf,
@@ -80,6 +82,7 @@ impl Layout {
             workspace_link: home.join("workspace"),
             workspace,
             secure_files: home.join("secure_files"),
+            device_variables: home.join("device_variables.json"),
             bin: home.join("bin"),
             products: sandbox.join("products"),
             apks: sandbox.join("app").join("apks"),

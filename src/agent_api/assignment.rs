@@ -2,17 +2,20 @@
 //! know, and no more. Only doors may look into two product rooms at once.
 
 use crate::app::App;
-use crate::apps;
+use crate::apps::variables::VariableKind;
+use crate::apps::{self, secure_files, ssh_keys, variables};
 use crate::builds;
-use crate::db;
+use crate::db::{self, Tx};
 use crate::error::{Error, Result};
+use crate::model::app::App as AppRow;
 use crate::model::build::Build;
 use crate::model::origin::Origin;
-use crate::protocol::{Assignment, Limits, PullSource, Source};
+use crate::protocol::{Assignment, Limits, PullSource, SecureFile, Source, Variable};
 
+/// The assignment of a claimed build. May ask an SSH host for its keys.
 pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
-    let mut tx = app.db.read().await?;
     let origin = builds::origin_of(build)?;
+    let mut tx = app.db.read().await?;
     let row = db::apps::find(&mut tx, &build.app_id)
         .await?
         .ok_or_else(|| Error::bug("assigning a build", "its app is deleted"))?;
@@ -21,6 +24,13 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
         true => apps::credential(app, &mut tx, &build.app_id).await?,
         false => None,
     };
+    let secrets = match origin.may_see_secrets() {
+        true => Secrets::of(app, &mut tx, &row, build).await?,
+        false => Secrets::default(),
+    };
+    // An SSH host may be slow.
+    drop(tx);
+    let ssh = ssh_keys::identity_of_url(app, &row.org_id, &build.repo_url).await?;
     Ok(Assignment {
         build_id: build.id.clone(),
         app_id: build.app_id.clone(),
@@ -28,13 +38,12 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
         platform: row.platform,
         number: build.number,
         attempt: build.attempt,
-        source: Source { credential, ..source_of(build, &origin) },
+        source: Source { credential, ssh, ..source_of(build, &origin) },
         scheme: build.scheme.clone(),
         triggered_by: build.triggered_by,
-        env: match origin.may_see_secrets() {
-            true => apps::variables(app, &mut tx, &build.app_id).await?,
-            false => Vec::new(),
-        },
+        env: secrets.env,
+        device: secrets.device,
+        secure_files: secrets.files,
         without_cache: origin.without_cache,
         limits: Limits {
             max_duration_ms: app.settings.max_build_ms,
@@ -42,6 +51,28 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
             lease_ms: app.settings.lease_ms,
         },
     })
+}
+
+/// What the build of an untrusted fork does not get (SEC-7).
+#[derive(Default)]
+struct Secrets {
+    env: Vec<Variable>,
+    device: Vec<Variable>,
+    files: Vec<SecureFile>,
+}
+
+impl Secrets {
+    async fn of(app: &App, tx: &mut Tx, row: &AppRow, build: &Build) -> Result<Self> {
+        let files = secure_files::of_app(tx, row)
+            .await?
+            .into_iter()
+            .map(|file| SecureFile { name: file.name, bytes: file.bytes.unsigned_abs() });
+        let files = files.collect();
+        let branch = &build.branch;
+        let env = variables::of_build(app, tx, row, VariableKind::Environment, branch).await?;
+        let device = variables::of_build(app, tx, row, VariableKind::Device, branch).await?;
+        Ok(Self { env, device, files })
+    }
 }
 
 /// What to check out, without what opens the remote.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::routing::{post, put};
+use axum::routing::{get, post, put};
 use serde::de::DeserializeOwned;
 
 use crate::accounts;
@@ -23,6 +23,7 @@ use crate::protocol::MAX_JSON_BODY;
 mod assignment;
 mod claim;
 mod report;
+mod secure_files;
 mod upload;
 
 /// The routes below `/agent/v1`.
@@ -38,6 +39,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/agent/v1/builds/{id}/coverage", post(report::coverage))
         .route("/agent/v1/builds/{id}/artifacts/{upload}", put(upload::artifact))
         .route("/agent/v1/builds/{id}/packages/{artifact}", put(report::package))
+        .route("/agent/v1/builds/{id}/secure-files/{name}", get(secure_files::download))
         .route("/agent/v1/builds/{id}/finish", post(report::finish))
         .layer(DefaultBodyLimit::disable())
 }

@@ -4,16 +4,20 @@
 use crate::app::App;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
+use crate::git::checkout::Access;
 use crate::git::command::GitError;
 use crate::git::refs::{self, RemoteRefs};
 use crate::git::remote::{Remote, check_branch};
 use crate::model::app::{App as AppRow, Branch, Platform};
 use crate::model::ids::{AppId, OrgId};
 use crate::model::secret::Secret;
-use crate::protocol::{Credential, Variable};
+use crate::protocol::Credential;
 
 pub mod manage;
+pub mod secure_files;
 mod source;
+pub mod ssh_keys;
+pub mod variables;
 
 pub use source::split_credential;
 
@@ -23,8 +27,6 @@ const BRANCHES_FRESH_MS: i64 = 3 * 60_000;
 const MAX_NAME: usize = 200;
 /// Longest clone URL, in bytes.
 const MAX_URL: usize = 4_096;
-/// Longest value of a variable, in bytes.
-const MAX_VALUE: usize = 64 << 10;
 
 /// An app to add.
 #[derive(Debug)]
@@ -86,10 +88,6 @@ fn credential_place(id: &AppId) -> String {
     format!("apps/{id}/repo_credential")
 }
 
-fn variable_place(id: &AppId, name: &str) -> String {
-    format!("apps/{id}/variables/{name}")
-}
-
 /// The opened credential of the app's repository.
 pub async fn credential(app: &App, tx: &mut Tx, id: &AppId) -> Result<Option<Credential>> {
     let Some(sealed) = db::apps::find_credential(tx, id).await? else { return Ok(None) };
@@ -99,45 +97,6 @@ pub async fn credential(app: &App, tx: &mut Tx, id: &AppId) -> Result<Option<Cre
         .split_once('\n')
         .ok_or_else(|| Error::bug("opening a repository credential", "no separator"))?;
     Ok(Some(Credential { username: Secret::new(username), password: Secret::new(password) }))
-}
-
-/// Sets a variable of the app's later builds (SEC-2).
-///
-/// # Errors
-/// `Invalid` for a name that a shell cannot hold or that the server sets.
-pub async fn set_variable(app: &App, tx: &mut Tx, id: &AppId, variable: &Variable) -> Result<()> {
-    let Variable { name, value, secret } = variable;
-    let well_formed = !name.is_empty()
-        && name.len() <= 200
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && !name.as_bytes()[0].is_ascii_digit();
-    if !well_formed {
-        return Err(Error::Invalid(
-            "name: letters, digits and _ only, not starting with a digit".into(),
-        ));
-    }
-    if name.starts_with("BUDDYBUILD_") {
-        return Err(Error::Invalid("name: BUDDYBUILD_ variables are set by the server".into()));
-    }
-    if value.expose().len() > MAX_VALUE || value.expose().contains('\0') {
-        return Err(Error::Invalid("value: at most 64 KiB, without NUL".into()));
-    }
-    let value_sealed = app.keys.seal(&variable_place(id, name), value);
-    let stored = db::apps::StoredVariable { name: name.clone(), value_sealed, secret: *secret };
-    db::apps::upsert_variable(tx, id, &stored).await
-}
-
-/// The opened variables of an app, for the agent that runs its build.
-pub async fn variables(app: &App, tx: &mut Tx, id: &AppId) -> Result<Vec<Variable>> {
-    db::apps::list_variables(tx, id)
-        .await?
-        .into_iter()
-        .map(|stored| {
-            let value =
-                app.keys.open_sealed(&variable_place(id, &stored.name), &stored.value_sealed)?;
-            Ok(Variable { name: stored.name, value, secret: stored.secret })
-        })
-        .collect()
 }
 
 /// Branches by name; asks the remote first when the stored answer is old, and
@@ -210,7 +169,9 @@ async fn read_remote(app: &App, row: &AppRow) -> Result<Result<RemoteRefs, GitEr
         Ok(remote) => remote,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    Ok(refs::read(&remote, credential.as_ref()).await)
+    let ssh = ssh_keys::identity(app, &row.org_id, &remote).await?;
+    let access = Access { credential: credential.as_ref(), ssh: ssh.as_ref() };
+    Ok(refs::read(&remote, access).await)
 }
 
 /// Records the remote's branches; those that vanished become deleted.

@@ -2,7 +2,7 @@
 
 use object_store::path::Path;
 
-use crate::model::ids::{ArtifactId, BuildId};
+use crate::model::ids::{ArtifactId, BuildId, SecureFileId};
 
 /// What a blob is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum BlobKey {
     Artifact(BuildId, ArtifactId),
     /// The icon of an app package, a PNG or WebP.
     Icon(BuildId, ArtifactId),
+    /// A secure file, encrypted.
+    SecureFile(SecureFileId),
     /// A finished log: concatenated zstd frames of plain text.
     Log(BuildId),
 }
@@ -26,6 +28,7 @@ impl std::fmt::Display for BlobKey {
         match self {
             Self::Artifact(build, artifact) => write!(f, "artifacts/{build}/{artifact}"),
             Self::Icon(build, artifact) => write!(f, "icons/{build}/{artifact}"),
+            Self::SecureFile(id) => write!(f, "secure-files/{id}"),
             Self::Log(build) => write!(f, "logs/{build}.zst"),
         }
     }

@@ -91,6 +91,15 @@ impl Blobs {
         Ok(self.store.get_opts(&object_store::path::Path::from(key), options).await?.into_stream())
     }
 
+    /// A whole blob as a stream.
+    pub async fn read_whole(
+        &self,
+        key: &str,
+    ) -> Result<BoxStream<'static, object_store::Result<Bytes>>> {
+        let key = object_store::path::Path::from(key);
+        Ok(self.store.get_opts(&key, GetOptions::default()).await?.into_stream())
+    }
+
     /// Removes a blob; one that is not there is no error.
     pub async fn delete(&self, key: &str) -> Result<()> {
         match self.store.delete(&object_store::path::Path::from(key)).await {

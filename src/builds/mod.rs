@@ -43,6 +43,15 @@ fn lost() -> Error {
     Error::Conflict("this agent does not hold the build any more".into())
 }
 
+/// The running build that `holder` holds.
+///
+/// # Errors
+/// `Conflict` when it does not hold it any more or the build has ended.
+pub async fn held(tx: &mut Tx, holder: Holder<'_>) -> Result<Build> {
+    let build = hold(tx, holder).await?;
+    if build.status.is_finished() { Err(lost()) } else { Ok(build) }
+}
+
 /// The build, if `holder` still holds it: same attempt, its own agent, and the
 /// lease neither expired-and-reaped nor given back. The status may be final
 /// already: a cancelled build is held until its agent has stopped it.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{ConfigArgs, Console, Failure, Result, installation};
 use crate::app::App;
+use crate::apps::variables::{Place, VariableKind};
 use crate::db::{self, Tx};
 use crate::distribution::groups::add_team;
 use crate::error::Error;
@@ -225,7 +226,8 @@ async fn app_verb(app: &App, verb: AppVerb, console: &mut Console) -> Result<Ans
             let mut tx = app.db.write().await?;
             let row = find_app(&mut tx, &id).await?;
             let variable = Variable { name, value, secret };
-            apps::set_variable(app, &mut tx, &id, &variable).await?;
+            let (place, kind) = (Place::App(&id), VariableKind::Environment);
+            apps::variables::set(app, &mut tx, place, kind, &variable).await?;
             tx.commit().await?;
             Ok(Answer {
                 text: format!("Set {} for later builds of {}\n", variable.name, row.name),

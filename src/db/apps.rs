@@ -1,4 +1,4 @@
-//! Apps, branches and app variables.
+//! Apps and branches.
 
 use crate::db::sql::{Tx, sql};
 use crate::error::{Error, Result};
@@ -210,36 +210,4 @@ pub async fn mark_branch_deleted(tx: &mut Tx, id: &AppId, name: &str, at: Millis
         .exec(tx)
         .await?;
     Ok(())
-}
-
-/// A variable of the app with its sealed value.
-#[derive(Debug, sqlx::FromRow)]
-pub struct StoredVariable {
-    pub name: String,
-    pub value_sealed: String,
-    pub secret: bool,
-}
-
-pub async fn upsert_variable(tx: &mut Tx, id: &AppId, variable: &StoredVariable) -> Result<()> {
-    sql("INSERT INTO app_variables (app_id, name, value_sealed, secret) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (app_id, name) DO UPDATE
-         SET value_sealed = excluded.value_sealed, secret = excluded.secret")
-    .bind(id)
-    .bind(&variable.name)
-    .bind(&variable.value_sealed)
-    .bind(variable.secret)
-    .exec(tx)
-    .await?;
-    Ok(())
-}
-
-pub async fn list_variables(tx: &mut Tx, id: &AppId) -> Result<Vec<StoredVariable>> {
-    let mut variables: Vec<StoredVariable> =
-        sql("SELECT name, value_sealed, secret FROM app_variables WHERE app_id = $1")
-            .bind(id)
-            .all(tx)
-            .await?;
-    // Sorted here: PostgreSQL's collation is not bytewise.
-    variables.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(variables)
 }

@@ -23,6 +23,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     11 "0011_manage",
     16 "0016_sign_in",
     8 "0008_distribution",
+    14 "0014_secrets",
 ];
 
 pub(super) fn migrator() -> Migrator {

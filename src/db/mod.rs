@@ -21,10 +21,13 @@ pub mod organisations;
 pub mod packages;
 mod readers;
 pub mod results;
+pub mod secure_files;
 pub mod sessions;
 pub mod sql;
+pub mod ssh;
 pub mod tokens;
 mod value;
+pub mod variables;
 pub mod wake;
 
 pub use sql::{Db, Tx};

@@ -8,9 +8,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio_util::sync::CancellationToken;
 
+use crate::git::checkout::Access;
 use crate::git::command::{Git, GitError};
 use crate::git::remote::Remote;
-use crate::protocol::Credential;
+use crate::git::ssh::{self, Folder};
 
 /// A caller of the API waits for this answer.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -28,10 +29,7 @@ pub struct RemoteRefs {
 ///
 /// # Errors
 /// `GitError` with git's own words; `TimedOut` after eight seconds.
-pub async fn read(
-    remote: &Remote,
-    credential: Option<&Credential>,
-) -> Result<RemoteRefs, GitError> {
+pub async fn read(remote: &Remote, access: Access<'_>) -> Result<RemoteRefs, GitError> {
     let git = Git {
         home: PathBuf::from("/nonexistent"),
         protocols: remote.allowed_protocols(),
@@ -40,13 +38,26 @@ pub async fn read(
     };
     // The server may run as another user than the owner of a local repository.
     let mut config = vec![("safe.directory".to_owned(), "*".to_owned())];
-    if let (Some((scheme, host)), Some(credential)) = (remote.http_host(), credential) {
+    if let (Some((scheme, host)), Some(credential)) = (remote.http_host(), access.credential) {
         let pair = format!("{}:{}", credential.username.expose(), credential.password.expose());
         config.push((
             format!("http.{scheme}://{host}/.extraHeader"),
             format!("Authorization: Basic {}", STANDARD.encode(pair)),
         ));
     }
+    // Lives as long as the call.
+    let folder = match access.ssh {
+        Some(_) if !ssh::is_installed() => {
+            return Err(GitError::Missing(ssh::MISSING.to_owned()));
+        }
+        Some(identity) => Some(
+            Folder::with(identity)
+                .map_err(|source| GitError::Io { what: "the SSH key cannot be written", source })?,
+        ),
+        None => None,
+    };
+    let command = folder.as_ref().map_or_else(ssh::plain_command, Folder::command);
+    config.push(("core.sshCommand".to_owned(), command));
     let args = ["ls-remote", "--symref", "--", remote.url(), "HEAD", "refs/heads/*"];
     let output = git.run_with(std::path::Path::new("/"), &args, &config).await?;
     Ok(parse(&String::from_utf8_lossy(&output.stdout)))
@@ -94,7 +105,7 @@ mod tests {
     async fn a_remote_that_is_not_there_fails_with_gits_words() {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("file://{}/none.git", dir.path().display());
-        let error = read(&Remote::parse(&url).unwrap(), None).await.unwrap_err();
+        let error = read(&Remote::parse(&url).unwrap(), Access::default()).await.unwrap_err();
         assert!(error.stderr().contains("none.git"), "{error:?}");
     }
 }

@@ -3,6 +3,7 @@
 //! says "not yours any more" stops the run and all other calls.
 
 use std::future::Future;
+use std::path::Path;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,9 @@ use crate::agent::client::retry::Backoff;
 use crate::agent::client::{Client, Upload};
 use crate::agent::report::ReportError;
 use crate::model::ids::{ArtifactId, BuildId};
-use crate::protocol::{CommitReport, CoverageBatch, Finish, PackageReport, TestBatch, UploadReply};
+use crate::protocol::{
+    CommitReport, CoverageBatch, Finish, PackageReport, SecureFile, TestBatch, UploadReply,
+};
 
 /// A call that fails this often in a row is worth a log line of its own.
 const NOTABLE_FAILURES: u32 = 6;
@@ -107,6 +110,12 @@ impl Lease {
 
     pub async fn finish(&self, body: &Finish) -> Result<(), ReportError> {
         self.keep_trying("finish", || self.client.finish(&self.build, body)).await
+    }
+
+    /// Fetches a secure file into `to`.
+    pub async fn secure_file(&self, wanted: &SecureFile, to: &Path) -> Result<(), ReportError> {
+        let call = || self.client.secure_file(&self.build, self.attempt, wanted, to);
+        self.keep_trying("secure file", call).await
     }
 
     /// Stores an artifact; `open` makes the body anew for every try.

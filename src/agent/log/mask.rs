@@ -3,7 +3,8 @@
 //!
 //! A secret of several lines is also searched line by line, because tools
 //! indent, number or fold what they print. White space around a secret and
-//! around its lines does not count.
+//! around its lines does not count. Each is searched in the forms of `forms`
+//! as well.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,6 +14,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
 use crate::model::secret::Secret;
 
+mod forms;
+
 /// Stands in the log for a secret.
 pub const MASK: &str = "********";
 
@@ -21,14 +24,30 @@ pub const MASK: &str = "********";
 /// the value by the holes.
 pub const MIN_SECRET_BYTES: usize = 4;
 
+/// Secure files up to this size are masked if they are text.
+pub const MAX_MASKED_FILE: usize = 16 << 10;
+
+/// Words of a secure file that are shorter are not masked: configuration is
+/// full of ordinary ones.
+const MIN_FILE_WORD: usize = 16;
+
+/// Longer texts are searched in their plain form and line by line only.
+const MAX_ENCODED: usize = 8 << 10;
+
+/// Bytes of encoded forms that are searched for in one build; later secrets
+/// are searched in their plain form only.
+const MAX_FORMS: usize = 4 << 20;
+
 /// Up to this many bytes of secrets the search is compiled to a DFA (fastest,
 /// about 1 KiB of memory a byte); beyond, to a compact NFA.
-const DFA_BYTES: usize = 4096;
+const DFA_BYTES: usize = 8192;
 
 /// The registered secrets. Not `Debug`: it holds them in plain.
 #[derive(Default)]
 pub struct Masks {
     patterns: BTreeSet<String>,
+    /// Bytes of encoded forms among them.
+    forms: usize,
     compiled: Option<Compiled>,
 }
 
@@ -45,13 +64,53 @@ impl Masks {
     /// Masks `secret` from now on.
     pub fn add(&mut self, secret: &Secret) {
         let whole = secret.expose().trim();
-        let lines = whole.lines().map(str::trim);
-        for pattern in lines.chain([whole]).filter(|text| text.len() >= MIN_SECRET_BYTES) {
-            if !self.patterns.contains(pattern) {
-                self.patterns.insert(pattern.to_owned());
-                self.compiled = None;
-            }
+        self.insert_with_forms(whole);
+        for line in whole.lines().map(str::trim).filter(|line| !is_armour(line)) {
+            self.insert_with_forms(line);
         }
+    }
+
+    /// Masks what a secure file holds, if it is a text of a modest size: the
+    /// whole, and every long word in it.
+    pub fn add_file(&mut self, bytes: &[u8]) {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        if text.len() > MAX_MASKED_FILE || text.contains('\0') {
+            return;
+        }
+        self.insert_with_forms(text.trim());
+        // In JSON, the lines of a key are parted by `\n` in letters.
+        let parts = text.split("\\n").flat_map(|part| {
+            part.split(|c: char| c.is_whitespace() || "\"'`,;=(){}[]<>|&".contains(c))
+        });
+        for word in parts.filter(|word| word.len() >= MIN_FILE_WORD && !is_armour(word)) {
+            self.insert_with_forms(word);
+        }
+    }
+
+    fn insert_with_forms(&mut self, text: &str) {
+        if text.len() < MIN_SECRET_BYTES || !self.insert(text.to_owned()) {
+            return;
+        }
+        if text.len() > MAX_ENCODED {
+            return;
+        }
+        let forms = forms::of(text);
+        let bytes: usize = forms.iter().map(String::len).sum();
+        if self.forms + bytes > MAX_FORMS {
+            return;
+        }
+        self.forms += bytes;
+        for form in forms.into_iter().filter(|form| form.len() >= MIN_SECRET_BYTES) {
+            self.insert(form);
+        }
+    }
+
+    fn insert(&mut self, pattern: String) -> bool {
+        let is_new = self.patterns.insert(pattern);
+        if is_new {
+            self.compiled = None;
+        }
+        is_new
     }
 
     pub fn is_empty(&self) -> bool {
@@ -118,6 +177,11 @@ impl Masks {
         let patterns = &self.patterns;
         self.compiled.get_or_insert_with(|| Compiled::new(patterns))
     }
+}
+
+/// The first and last line of a PEM file, which all of them share.
+fn is_armour(line: &str) -> bool {
+    line.starts_with("-----BEGIN ") || line.starts_with("-----END ")
 }
 
 impl Compiled {

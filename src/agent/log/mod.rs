@@ -158,6 +158,11 @@ impl Log {
         self.shared.lock().assembler.masks.add(secret);
     }
 
+    /// Masks what a secure file holds.
+    pub fn mask_file(&self, bytes: &[u8]) {
+        self.shared.lock().assembler.masks.add_file(bytes);
+    }
+
     /// `text` with the registered secrets masked.
     pub fn clean(&self, text: &str) -> String {
         self.shared.lock().assembler.masks.clean(text).into_owned()

@@ -109,6 +109,10 @@ impl LocalReport {
         lock(&self.screen).masks.add(secret);
     }
 
+    pub(super) fn mask_file(&self, bytes: &[u8]) {
+        lock(&self.screen).masks.add_file(bytes);
+    }
+
     pub(super) fn tests(&self, tests: Vec<TestResult>) {
         lock(&self.results).tests.extend(tests);
     }

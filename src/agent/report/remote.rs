@@ -25,7 +25,7 @@ use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::Secret;
 use crate::protocol::{
     CommitReport, CoverageBatch, MAX_ARTIFACT_BYTES, MAX_ARTIFACTS, MAX_TESTS_PER_BUILD,
-    PackageReport, TestBatch,
+    PackageReport, SecureFile, TestBatch,
 };
 
 mod digest;
@@ -85,6 +85,14 @@ impl RemoteReport {
 
     pub fn mask(&self, secret: &Secret) {
         self.log.mask(secret);
+    }
+
+    pub fn mask_file(&self, bytes: &[u8]) {
+        self.log.mask_file(bytes);
+    }
+
+    pub async fn secure_file(&self, wanted: &SecureFile, to: &Path) -> Result<(), ReportError> {
+        self.lease.secure_file(wanted, to).await
     }
 
     pub fn phase(&self, phase: Phase) {

@@ -58,7 +58,11 @@ fn mask_all(agent: &Agent, assignment: &Assignment, report: &RemoteReport) {
     if let Some(credential) = &assignment.source.credential {
         report.mask(&credential.password);
     }
-    for variable in assignment.env.iter().filter(|variable| variable.secret) {
+    if let Some(identity) = &assignment.source.ssh {
+        report.mask(&identity.private_key);
+    }
+    let variables = assignment.env.iter().chain(&assignment.device);
+    for variable in variables.filter(|variable| variable.secret) {
         report.mask(&variable.value);
     }
 }

@@ -23,8 +23,11 @@ pub mod openapi;
 pub mod organisations;
 pub mod packages;
 pub mod results;
+pub mod secure_files;
 pub mod server;
+pub mod ssh_key;
 pub mod tokens;
+pub mod variables;
 pub mod wire;
 
 /// Every route of `/v1`, in both spellings where clients use both, and the
@@ -63,6 +66,33 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/tokens/personal/rotate", post(tokens::rotate_personal))
         .route("/v1/tokens/{token_id}", delete(tokens::revoke))
         .merge(distribution())
+        .route("/v1/apps/{app_id}/variables", get(variables::list_of_app))
+        .route(
+            "/v1/apps/{app_id}/variables/{name}",
+            put(variables::set_of_app).delete(variables::remove_of_app),
+        )
+        .route("/v1/organisations/{organisation_id}/variables", get(variables::list_of_org))
+        .route(
+            "/v1/organisations/{organisation_id}/variables/{name}",
+            put(variables::set_of_org).delete(variables::remove_of_org),
+        )
+        .route("/v1/apps/{app_id}/secure-files", get(secure_files::list_of_app))
+        .route(
+            "/v1/apps/{app_id}/secure-files/{name}",
+            put(secure_files::put_of_app).delete(secure_files::remove_of_app),
+        )
+        .route("/v1/organisations/{organisation_id}/secure-files", get(secure_files::list_of_org))
+        .route(
+            "/v1/organisations/{organisation_id}/secure-files/{name}",
+            put(secure_files::put_of_org).delete(secure_files::remove_of_org),
+        )
+        .route("/v1/organisations/{organisation_id}/ssh-key", get(ssh_key::show))
+        .route("/v1/organisations/{organisation_id}/ssh-key/rotate", post(ssh_key::rotate))
+        .route("/v1/organisations/{organisation_id}/ssh-hosts", get(ssh_key::hosts))
+        .route(
+            "/v1/organisations/{organisation_id}/ssh-hosts/{host}",
+            put(ssh_key::set_host).delete(ssh_key::forget_host),
+        )
         .route("/v1/ip-ranges", get(server::ip_ranges))
         .route("/api/icons/{link}", get(packages::icon))
         .route("/api/download/download-ipa", get(files::download))

@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
     apps, audit, builds, collaborators, deployments, files, groups, log, manage, organisations,
-    packages, results, server, tokens, wire,
+    packages, results, secure_files, server, ssh_key, tokens, variables, wire,
 };
 use crate::error::{Error, Result};
 
@@ -99,6 +99,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
         tokens::Description::openapi(),
         groups::Description::openapi(),
         deployments::Description::openapi(),
+        variables::Description::openapi(),
+        secure_files::Description::openapi(),
+        ssh_key::Description::openapi(),
     ];
     for topic in topics {
         document.merge(topic);

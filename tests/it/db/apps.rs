@@ -1,7 +1,6 @@
-//! Apps, branches, variables.
+//! Apps, branches.
 
-use shipmate::db::apps::{self, StoredVariable};
-use shipmate::db::{Db, accounts};
+use shipmate::db::{Db, accounts, apps};
 use shipmate::model::account::{Access, Actor, Scope};
 use shipmate::model::app::Branch;
 use shipmate::model::ids::{AppId, TokenId, UserId};
@@ -132,28 +131,6 @@ on_both! {
         let found = apps::find_branch(&mut tx, &id, "main").await.unwrap();
         assert_eq!(found, Some(branch("main", None)));
         assert_eq!(apps::find_branch(&mut tx, &id, "never").await.unwrap(), None);
-    }
-
-    async fn a_variable_is_replaced(db: Db) {
-        let mut tx = write(&db).await;
-        let (id, other) = (add_app(&mut tx).await, add_app(&mut tx).await);
-        // A language would put `A_` before `A1` and `a` before `B`; bytes do not.
-        for (name, value, secret) in
-            [("B", "1", true), ("A_", "2", false), ("A1", ODD, true), ("a", "4", false), ("B", "5", false)]
-        {
-            let row = StoredVariable { name: name.into(), value_sealed: value.into(), secret };
-            apps::upsert_variable(&mut tx, &id, &row).await.unwrap();
-        }
-        let listed: Vec<_> = apps::list_variables(&mut tx, &id)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|v| (v.name, v.value_sealed, v.secret))
-            .collect();
-        let expected = [("A1", ODD, true), ("A_", "2", false), ("B", "5", false), ("a", "4", false)]
-            .map(|(n, v, s)| (n.to_owned(), v.to_owned(), s));
-        assert_eq!(listed, expected);
-        assert!(apps::list_variables(&mut tx, &other).await.unwrap().is_empty());
     }
 
     async fn an_app_is_changed_and_deleted(db: Db) {

@@ -27,6 +27,7 @@ mod organisations;
 mod packages;
 mod results;
 mod seam;
+mod secrets;
 mod sessions;
 mod tls;
 mod tokens;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
+use shipmate::apps::variables;
 use shipmate::model::secret::Secret;
 use shipmate::protocol::Variable;
 
@@ -35,7 +36,9 @@ on_both! {
         let row = app.add_app(&ann, "Shop", &repo.url()).await;
         let secret = Variable { name: "TOP_SECRET".into(), value: Secret::new("hunter2-hunter2"), secret: true };
         let mut tx = app.app.db.write().await.unwrap();
-        shipmate::apps::set_variable(&app.app, &mut tx, &row.id, &secret).await.unwrap();
+        let place = variables::Place::App(&row.id);
+        let kind = variables::VariableKind::Environment;
+        variables::set(&app.app, &mut tx, place, kind, &secret).await.unwrap();
         tx.commit().await.unwrap();
         let shop = Shop::open(&app, &ann.token).await;
         let id = shop.trigger(row.id.as_str()).await;
