@@ -29,12 +29,12 @@ pub fn sealing_place(id: &SecureFileId) -> String {
     format!("secure_files/{id}")
 }
 
-/// Stores the bytes of a file that is not recorded yet. Nothing of it is kept
-/// if it is larger than 50 MiB.
+/// Stores the bytes of a file that is not recorded yet. `None`: it is larger
+/// than 50 MiB, and nothing of it is kept.
 ///
 /// # Errors
 /// `Invalid`, naming the parameter, for a name that is no plain file name.
-pub async fn store<S, E>(app: &App, owner: &str, name: &str, body: S) -> Result<StoredFile>
+pub async fn store<S, E>(app: &App, owner: &str, name: &str, body: S) -> Result<Option<StoredFile>>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::fmt::Display,
@@ -57,10 +57,10 @@ where
     let written = app.blobs.write(&blob, key.encrypt(measured), limit).await;
     let bytes = plain.load(Ordering::Relaxed);
     if bytes > MAX_SECURE_FILE_BYTES {
-        return Err(Error::Invalid("The file is larger than 50 MiB".into()));
+        return Ok(None);
     }
     written?;
-    Ok(StoredFile {
+    Ok(Some(StoredFile {
         id,
         owner_id: owner.to_owned(),
         name: name.to_owned(),
@@ -68,7 +68,7 @@ where
         blob_key: blob.to_string(),
         key_sealed,
         created_at: app.clock.now(),
-    })
+    }))
 }
 
 fn check_name(name: &str) -> Result<()> {

@@ -66,6 +66,15 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/tokens/personal/rotate", post(tokens::rotate_personal))
         .route("/v1/tokens/{token_id}", delete(tokens::revoke))
         .merge(distribution())
+        .merge(secrets())
+        .route("/v1/ip-ranges", get(server::ip_ranges))
+        .route("/api/download/download-ipa", get(files::download))
+        .route("/api/download/download-apk", get(files::download))
+}
+
+/// Variables, secure files, SSH keys.
+fn secrets() -> Router<Arc<App>> {
+    Router::new()
         .route("/v1/apps/{app_id}/variables", get(variables::list_of_app))
         .route(
             "/v1/apps/{app_id}/variables/{name}",

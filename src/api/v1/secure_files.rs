@@ -120,7 +120,9 @@ pub async fn put_of_app(
     authorize_app(&mut tx, &actor, Access::Full, &id).await?;
     drop(tx);
     check_length(&body)?;
-    let file = product::store(&app, id.as_str(), &name, body.into_data_stream()).await?;
+    let file = product::store(&app, id.as_str(), &name, body.into_data_stream())
+        .await?
+        .ok_or(Fault::BodyTooLarge)?;
     let recorded = async {
         let mut tx = app.db.write().await?;
         // The upload took its time: asked again.
@@ -230,7 +232,9 @@ pub async fn put_of_org(
     authorize_org(&mut tx, &actor, Role::Owner, &id).await?;
     drop(tx);
     check_length(&body)?;
-    let file = product::store(&app, id.as_str(), &name, body.into_data_stream()).await?;
+    let file = product::store(&app, id.as_str(), &name, body.into_data_stream())
+        .await?
+        .ok_or(Fault::BodyTooLarge)?;
     let recorded = async {
         let mut tx = app.db.write().await?;
         // The upload took its time: asked again.

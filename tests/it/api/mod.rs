@@ -15,6 +15,7 @@ mod packages;
 mod permissions;
 mod results;
 mod shapes;
+mod secrets;
 mod tokens;
 
 /// Somebody who calls the server.

@@ -66,11 +66,25 @@ const CALLS: &[Call] = &[
         OrgOwner,
         400,
     ),
+    // No name of a variable starts with a digit, as an id does.
+    Call("PUT", "/v1/apps/{app_id}/variables/{name}", VARIABLE, Full, 400),
+    Call("DELETE", "/v1/apps/{app_id}/variables/{name}", "", Full, 404),
+    Call("PUT", "/v1/organisations/{organisation_id}/variables/{name}", VARIABLE, OrgOwner, 400),
+    Call("DELETE", "/v1/organisations/{organisation_id}/variables/{name}", "", OrgOwner, 404),
+    Call("PUT", "/v1/apps/{app_id}/secure-files/{name}", "bytes", Full, 204),
+    Call("DELETE", "/v1/apps/{app_id}/secure-files/{name}", "", Full, 404),
+    Call("PUT", "/v1/organisations/{organisation_id}/secure-files/{name}", "bytes", OrgOwner, 204),
+    Call("DELETE", "/v1/organisations/{organisation_id}/secure-files/{name}", "", OrgOwner, 404),
+    Call("POST", "/v1/organisations/{organisation_id}/ssh-key/rotate", "", OrgOwner, 201),
+    Call("PUT", "/v1/organisations/{organisation_id}/ssh-hosts/{host}", HOST, OrgOwner, 204),
+    Call("DELETE", "/v1/organisations/{organisation_id}/ssh-hosts/{host}", "", OrgOwner, 404),
     Call("POST", "/v1/tokens", r#"{"name": "ci", "scope": "read"}"#, Account, 201),
     Call("DELETE", "/v1/tokens/{unknown_id}", "", Account, 404),
     Call("POST", "/v1/tokens/personal/rotate", "", Account, 201),
 ];
 
+const VARIABLE: &str = r#"{"value": "v"}"#;
+const HOST: &str = r#"{"keys": ["ssh-ed25519 AAAA"]}"#;
 const APP: &str = r#"{"app_name": "New", "platform": "ios", "repo_url": "/nonexistent/new.git"}"#;
 const ORG: &str = r#"{"organisation_id": "{organisation_id}"}"#;
 const READER: &str = r#"{"email": "some@example.org", "access": "read"}"#;
