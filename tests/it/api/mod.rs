@@ -14,8 +14,8 @@ mod organisations;
 mod packages;
 mod permissions;
 mod results;
-mod shapes;
 mod secrets;
+mod shapes;
 mod tokens;
 
 /// Somebody who calls the server.
