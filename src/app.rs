@@ -38,6 +38,8 @@ pub struct Settings {
     pub kill_grace_ms: u64,
     /// A build whose agent is silent for this long is lost.
     pub lease_ms: u64,
+    /// Calls that a token may make in a minute; 0 = as many as it likes.
+    pub requests_per_minute: u32,
     /// Life of a signed download link.
     pub link_ttl_ms: i64,
 }

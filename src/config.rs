@@ -29,6 +29,9 @@ pub use parse::label;
 /// several cores and gigabytes of memory by itself.
 const DEFAULT_SLOTS_CAP: usize = 4;
 
+/// Stops only clients gone wild unless configured.
+const DEFAULT_REQUESTS_PER_MINUTE: u32 = 600_000;
+
 /// What a command line says about the settings. Values are still text, so that
 /// a wrong flag is reported together with the other faults.
 #[derive(Debug, Clone, Default)]
@@ -90,6 +93,8 @@ pub struct Limits {
     pub kill_grace: Duration,
     /// A build whose agent is silent for this long is lost.
     pub lease: Duration,
+    /// Calls that a token may make in a minute; 0 = no limit.
+    pub requests_per_minute: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +230,7 @@ impl Config {
             "limits.max_build_minutes" => (self.limits.max_build.as_secs() / 60).to_string(),
             "limits.kill_grace_seconds" => self.limits.kill_grace.as_secs().to_string(),
             "limits.lease_seconds" => self.limits.lease.as_secs().to_string(),
+            "limits.requests_per_minute" => self.limits.requests_per_minute.to_string(),
             "links.ttl_minutes" => (self.links.ttl.as_secs() / 60).to_string(),
             "log.format" => match self.log.format {
                 LogFormat::Text => "text".into(),
@@ -257,6 +263,9 @@ fn resolve_limits(layers: &mut Layers) -> Limits {
         lease: Duration::from_secs(u64::from(
             layers.take("limits.lease_seconds", parse::number(2, 3_600)).unwrap_or(60),
         )),
+        requests_per_minute: layers
+            .take("limits.requests_per_minute", parse::number(0, 100_000_000))
+            .unwrap_or(DEFAULT_REQUESTS_PER_MINUTE),
     }
 }
 

@@ -15,8 +15,10 @@ use crate::api::v1::openapi;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::auth::authenticate_by;
+use crate::http::idempotency::Replay;
 use crate::http::metrics::{MEDIA_TYPE, Metrics};
-use crate::http::middleware::{Door, Limits};
+use crate::http::middleware::{Door, Guards, Limits};
+use crate::http::rate::RateLimit;
 use crate::http::reply;
 use crate::{agent_api, api, dashboard, db};
 
@@ -30,12 +32,16 @@ pub fn door(app: Arc<App>) -> Result<Door> {
         .merge(probes(metrics.clone()))
         .with_state(app.clone())
         .merge(reference(&app)?);
+    let guards = Guards {
+        rate: RateLimit::new(app.settings.requests_per_minute, app.clock.clone())?,
+        replay: Some(Replay(app.clone())),
+    };
     let uses = Arc::<LastUses>::default();
     let authenticate = authenticate_by(move |token| {
         let (app, uses) = (app.clone(), uses.clone());
         async move { tokens::recall_actor(&app, &uses, token.expose()).await }
     });
-    Ok(Door::new(router, authenticate, metrics, Limits::default()))
+    Ok(Door::guarded(router, authenticate, metrics, (Limits::default(), guards)))
 }
 
 /// For load balancers and Prometheus.

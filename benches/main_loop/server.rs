@@ -112,6 +112,8 @@ fn spawn(data: &Path, slots: u32) -> (Child, u16) {
         .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
         .arg(data)
         .args(["--agent-slots", &slots.to_string()])
+        // One client with one token measures what all would do together.
+        .env("SHIPMATE_LIMITS_REQUESTS_PER_MINUTE", "0")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -130,7 +130,12 @@ pub async fn open_link(app: &App, build: &BuildId, key: &str) -> Result<Artifact
     if artifact.build_id == *build { Ok(artifact) } else { Err(Error::not_found()) }
 }
 
-/// The query value that authorises downloading just this file for a while.
+/// The query value that authorises downloading just this file for a while. It
+/// changes only once in a twentieth of that while, so that the answers that
+/// show it keep their entity tag.
 pub fn sign_link(app: &App, id: &ArtifactId) -> String {
-    app.keys.sign_link(id.as_str(), app.clock.now().plus(app.settings.link_ttl_ms))
+    let step = (app.settings.link_ttl_ms / 20).max(1);
+    let now = app.clock.now();
+    let rounded_up = now.plus(step - now.0.rem_euclid(step));
+    app.keys.sign_link(id.as_str(), rounded_up.plus(app.settings.link_ttl_ms))
 }

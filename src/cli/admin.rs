@@ -5,17 +5,22 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{ConfigArgs, Console, Failure, Result, installation};
+use crate::accounts::audit::{self, Change};
+use crate::accounts::tokens;
 use crate::app::App;
 use crate::apps::variables::{Place, VariableKind};
 use crate::db::{self, Tx};
 use crate::distribution::groups::add_team;
 use crate::error::Error;
-use crate::model::account::{Access, User};
+use crate::model::account::{Access, Scope, Token, User};
 use crate::model::app::{App as AppRow, Platform};
 use crate::model::ids::AppId;
 use crate::model::secret::Secret;
+use crate::model::time::Millis;
 use crate::protocol::Variable;
 use crate::{accounts, apps};
+
+const DAY_MS: i64 = 24 * 3_600_000;
 
 #[derive(Debug, Args)]
 pub struct AdminArgs {
@@ -112,13 +117,30 @@ pub enum TokenVerb {
         #[arg(long)]
         name: String,
     },
-    /// Make a new personal token; the old one stops working
+    /// Make a new personal token; the old one stops working. With a name: one
+    /// beside it
     Issue {
         /// Address of the user
         #[arg(long)]
         email: String,
+        /// Name of a further token
+        #[arg(long)]
+        name: Option<String>,
+        /// read, trigger or admin [default: admin]
+        #[arg(long, requires = "name")]
+        scope: Option<Scope>,
+        /// Days until it stops working [default: never]
+        #[arg(long, requires = "name", value_name = "N",
+            value_parser = clap::value_parser!(u16).range(1..=3650))]
+        days: Option<u16>,
     },
-    /// Make a user's token stop working
+    /// List a user's tokens
+    List {
+        /// Address of the user
+        #[arg(long)]
+        email: String,
+    },
+    /// Make all tokens of a user stop working
     Revoke {
         /// Address of the user
         #[arg(long)]
@@ -168,6 +190,7 @@ async fn user(app: &App, verb: UserVerb) -> Result<Answer> {
             let now = app.clock.now();
             let (user, token) =
                 accounts::add_user(&mut tx, &email, name.as_deref(), admin, now).await?;
+            record(app, &mut tx, Change::of_account("user.add", &user.email)).await?;
             tx.commit().await?;
             let token = token.expose();
             Ok(Answer {
@@ -215,6 +238,8 @@ async fn app_verb(app: &App, verb: AppVerb, console: &mut Console) -> Result<Ans
             let row = find_app(&mut tx, &id).await?;
             let user = accounts::find_user(&mut tx, &email).await?;
             db::accounts::set_app_access(&mut tx, &id, &user.id, access).await?;
+            let change = Change::of_app(&row, "collaborator.set", &user.email);
+            record(app, &mut tx, change.detail(access.as_str())).await?;
             tx.commit().await?;
             Ok(Answer {
                 text: format!("{} has {} access to {}\n", user.email, access.as_str(), row.name),
@@ -228,6 +253,7 @@ async fn app_verb(app: &App, verb: AppVerb, console: &mut Console) -> Result<Ans
             let variable = Variable { name, value, secret };
             let (place, kind) = (Place::App(&id), VariableKind::Environment);
             apps::variables::set(app, &mut tx, place, kind, &variable).await?;
+            record(app, &mut tx, Change::of_app(&row, "variable.set", &variable.name)).await?;
             tx.commit().await?;
             Ok(Answer {
                 text: format!("Set {} for later builds of {}\n", variable.name, row.name),
@@ -253,6 +279,7 @@ async fn add_app(
     let row = apps::add(app, &mut tx, &new).await?;
     let now = app.clock.now();
     add_team(&mut tx, &row, std::slice::from_ref(&user.email), now).await?;
+    record(app, &mut tx, Change::of_app(&row, "app.add", &row.name)).await?;
     tx.commit().await?;
     Ok(Answer {
         text: format!(
@@ -261,6 +288,11 @@ async fn add_app(
         ),
         json: json!({ "app_id": row.id }),
     })
+}
+
+/// The command line acts as the server itself.
+async fn record(app: &App, tx: &mut Tx, change: Change<'_>) -> crate::error::Result<()> {
+    audit::record_system(tx, change, app.clock.now()).await
 }
 
 /// A path of this machine, as a person types it, becomes absolute.
@@ -281,14 +313,28 @@ async fn token(app: &App, verb: TokenVerb) -> Result<Answer> {
     let mut tx = app.db.write().await?;
     let now = app.clock.now();
     let answer = match verb {
-        TokenVerb::Issue { email } => {
+        TokenVerb::Issue { email, name, scope, days } => {
             let user = accounts::find_user(&mut tx, &email).await?;
-            let token = accounts::issue_token(&mut tx, &user.id, now).await?;
+            let token = match &name {
+                None => accounts::issue_token(&mut tx, &user.id, now).await?,
+                Some(name) => {
+                    let scope = scope.unwrap_or(Scope::Admin);
+                    let expires_at = days.map(|days| now.plus(i64::from(days) * DAY_MS));
+                    let new = tokens::NewToken { name, scope, expires_at };
+                    tokens::issue_named(&mut tx, &user.id, &new, now).await?.1
+                }
+            };
+            record(app, &mut tx, Change::of_account("token.add", &user.email)).await?;
             shown_once(&token, json!({ "user_id": user.id, "access_token": token.expose() }))
+        }
+        TokenVerb::List { email } => {
+            let user = accounts::find_user(&mut tx, &email).await?;
+            list_tokens(&db::tokens::list(&mut tx, &user.id).await?)
         }
         TokenVerb::Revoke { email } => {
             let user = accounts::find_user(&mut tx, &email).await?;
             let count = db::tokens::revoke_all(&mut tx, &user.id, now).await?;
+            record(app, &mut tx, Change::of_account("token.revoke", &user.email)).await?;
             Answer {
                 text: format!("Revoked {count} token(s) of {}\n", user.email),
                 json: json!({ "user_id": user.id, "revoked": count }),
@@ -296,6 +342,7 @@ async fn token(app: &App, verb: TokenVerb) -> Result<Answer> {
         }
         TokenVerb::Agent { name } => {
             let token = accounts::issue_agent_token(&mut tx, &name, now).await?;
+            record(app, &mut tx, Change::of_account("agent_token.add", &name)).await?;
             shown_once(&token, json!({ "name": name, "agent_token": token.expose() }))
         }
         TokenVerb::RevokeAgent { name } => {
@@ -303,6 +350,7 @@ async fn token(app: &App, verb: TokenVerb) -> Result<Answer> {
             if count == 0 {
                 return Err(Failure::failed(format!("no live agent token is called {name}")));
             }
+            record(app, &mut tx, Change::of_account("agent_token.revoke", &name)).await?;
             Answer {
                 text: format!("Revoked {count} agent token(s) called {name}\n"),
                 json: json!({ "name": name, "revoked": count }),
@@ -311,6 +359,25 @@ async fn token(app: &App, verb: TokenVerb) -> Result<Answer> {
     };
     tx.commit().await?;
     Ok(answer)
+}
+
+fn list_tokens(tokens: &[Token]) -> Answer {
+    let line = |token: &Token| {
+        let end = token.expires_at.map(|at| format!("  until {}", at.to_iso())).unwrap_or_default();
+        let name = token.name.as_deref().unwrap_or("(personal)");
+        format!("{}  {:7}  {name}{end}\n", token.id, token.scope.as_str())
+    };
+    let row = |token: &Token| {
+        json!({
+            "token_id": token.id,
+            "name": token.name,
+            "scope": token.scope,
+            "expires_at": token.expires_at.map(Millis::to_iso),
+            "last_used_at": token.last_used_at.map(Millis::to_iso),
+        })
+    };
+    let json = tokens.iter().map(row).collect();
+    Answer { text: tokens.iter().map(line).collect(), json }
 }
 
 fn shown_once(token: &Secret, json: Value) -> Answer {

@@ -39,6 +39,7 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
             max_build_ms: millis(config.limits.max_build),
             kill_grace_ms: millis(config.limits.kill_grace),
             lease_ms: millis(config.limits.lease),
+            requests_per_minute: config.limits.requests_per_minute,
             link_ttl_ms: i64::try_from(config.links.ttl.as_millis()).unwrap_or(i64::MAX),
         },
         closing: CancellationToken::new(),

@@ -51,6 +51,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("limits.max_build_minutes", Shape::Number, "a whole number from 1 to 10080 (a week)"),
     setting("limits.kill_grace_seconds", Shape::Number, "a whole number from 0 to 600"),
     setting("limits.lease_seconds", Shape::Number, "a whole number from 2 to 3600"),
+    setting(
+        "limits.requests_per_minute",
+        Shape::Number,
+        "a whole number from 0 (no limit) to 100000000",
+    ),
     setting("links.ttl_minutes", Shape::Number, "a whole number from 1 to 525600 (a year)"),
     setting("log.format", Shape::Text, "text or json"),
     setting(

@@ -79,6 +79,7 @@ fn every_setting_can_come_from_the_environment() {
         ("SHIPMATE_LIMITS_MAX_BUILD_MINUTES", "30"),
         ("SHIPMATE_LIMITS_KILL_GRACE_SECONDS", "0"),
         ("SHIPMATE_LIMITS_LEASE_SECONDS", "30"),
+        ("SHIPMATE_LIMITS_REQUESTS_PER_MINUTE", "900"),
         ("SHIPMATE_LINKS_TTL_MINUTES", "5"),
         ("SHIPMATE_LOG_FORMAT", "json"),
         ("SHIPMATE_LOG_LEVEL", "info,shipmate=debug"),
@@ -100,6 +101,7 @@ fn every_setting_can_come_from_the_environment() {
     limits.max_build_minutes = 30
     limits.kill_grace_seconds = 0
     limits.lease_seconds = 30
+    limits.requests_per_minute = 900
     links.ttl_minutes = 5
     log.format = json
     log.level = shipmate=debug,info

@@ -13,10 +13,13 @@ use crate::app::App;
 mod account;
 mod apps;
 mod assets;
+mod badge;
 mod build;
 mod builds;
+mod notice;
 mod page;
 mod place;
+mod public;
 mod session;
 mod sign_in;
 mod words;
@@ -32,6 +35,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps", get(apps::list))
         .route("/apps/{app_id}", get(builds::list))
         .route("/apps/{app_id}/builds", post(builds::start))
+        .route("/apps/{app_id}/build/latest", get(public::latest))
         .route("/apps/{app_id}/build/{build_id}", get(build::show))
         .route("/apps/{app_id}/build/{build_id}/cancel", post(build::cancel))
         .route("/apps/{app_id}/build/{build_id}/log", get(build::follow))
@@ -40,6 +44,14 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/account/password", post(account::change_password))
         .route("/account/sessions/{session_id}/end", post(account::end_session))
         .route("/account/access-token", get(account::show_token).post(account::rotate_token))
+        .route("/api/statusImage", get(public::badge))
+        .route("/public/apps/{app_id}/build/latest", get(public::latest_public))
+        .route("/public/apps/{app_id}/build/{build_id}", get(public::build))
+        .route("/account/github-migration", get(notice::github_migration))
+        .route("/signup", get(notice::sign_up))
+        .route("/apps/wizard/build/select-repo", get(notice::wizard))
+        .route("/apps/wizard/build/select-source", get(notice::wizard))
+        .route("/status", get(notice::status))
 }
 
 async fn start(_: session::Visit) -> Result<Response, page::PageFault> {

@@ -4,6 +4,7 @@
 use crate::db::build_row::build_columns;
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
+use crate::model::account::Actor;
 use crate::model::build::{Build, BuildStatus, Phase};
 use crate::model::ids::{AgentId, AppId, BuildId, TokenId, UserId};
 use crate::model::time::Millis;
@@ -334,6 +335,44 @@ pub async fn list_expired(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Bu
     ))
     .bind(now)
     .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// The newest build of an app, as far as a list of all apps shows it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Latest {
+    pub app_id: AppId,
+    pub id: BuildId,
+    pub number: i64,
+    #[sqlx(try_from = "String")]
+    pub status: BuildStatus,
+    pub created_at: Millis,
+    pub finished_at: Option<Millis>,
+}
+
+/// For every app that `actor` may see: its newest build that ended as success
+/// or failure, or (`ended` false) its newest one that is queued or running.
+pub async fn list_latest(
+    tx: &mut Tx,
+    actor: &Actor,
+    branch: Option<&str>,
+    ended: bool,
+) -> Result<Vec<Latest>> {
+    sql("SELECT b.app_id, b.id, b.number, b.status, b.created_at, b.finished_at
+         FROM apps a JOIN builds b ON b.id = (
+           SELECT x.id FROM builds x
+           WHERE x.app_id = a.id AND (CAST($3 AS TEXT) IS NULL OR x.branch = $3)
+             AND (($4 AND (x.status = 'success' OR x.status = 'failed'))
+               OR (NOT $4 AND (x.status = 'queued' OR x.status = 'running')))
+           ORDER BY x.created_at DESC, x.id DESC LIMIT 1)
+         WHERE a.deleted_at IS NULL AND ($2
+           OR EXISTS (SELECT 1 FROM app_members m WHERE m.app_id = a.id AND m.user_id = $1)
+           OR EXISTS (SELECT 1 FROM org_members m WHERE m.org_id = a.org_id AND m.user_id = $1))")
+    .bind(&actor.user_id)
+    .bind(actor.is_admin)
+    .bind(branch)
+    .bind(ended)
     .all(tx)
     .await
 }

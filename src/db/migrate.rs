@@ -24,6 +24,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     16 "0016_sign_in",
     8 "0008_distribution",
     14 "0014_secrets",
+    22 "0022_idempotency",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -12,6 +12,7 @@ pub mod builds;
 pub mod deployments;
 mod fault;
 pub mod groups;
+pub mod idempotency;
 pub mod invitations;
 pub mod jobs;
 pub mod logs;

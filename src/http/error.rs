@@ -24,6 +24,12 @@ pub enum Fault {
     /// The credentials are unknown, revoked, malformed or not Bearer: 401.
     #[error("invalid authorization token")]
     InvalidToken,
+    /// The token has made its calls of this minute: 429.
+    #[error("too many requests")]
+    TooMany {
+        /// Seconds until it may call again.
+        retry_after: u32,
+    },
     /// The body is larger than this door reads: 413, which api.md's table
     /// lacks; the JSON shape is the same.
     #[error("request body too large")]
@@ -60,6 +66,7 @@ impl IntoResponse for Fault {
             Self::Product(error) => error.into_response(),
             Self::NoToken => unauthorized("No authorization token was found"),
             Self::InvalidToken => unauthorized("Invalid authorization token"),
+            Self::TooMany { retry_after } => too_many(retry_after),
             Self::BodyTooLarge => too_large(),
         }
     }
@@ -79,6 +86,12 @@ fn unauthorized(text: &str) -> Response {
 fn unavailable() -> Response {
     let mut response = message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    response
+}
+
+fn too_many(retry_after: u32) -> Response {
+    let mut response = message(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
     response
 }
 

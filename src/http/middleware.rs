@@ -1,6 +1,6 @@
 //! The one layer around the whole router. Before routing: request id, slashes,
-//! limits, authentication. After it: panics, CORS, 404 instead of 405, `HEAD`,
-//! metrics and the access log. No product rule, no route; one layer instead of
+//! limits, authentication, repeated calls. After it: panics, CORS, 404 instead of
+//! 405, unchanged answers, `HEAD`, metrics and the access log. No product rule, no route; one layer instead of
 //! ten, because each costs every request an allocation or two.
 
 use std::any::Any;
@@ -23,10 +23,13 @@ use tower::{Layer, Service};
 use crate::error::Error;
 use crate::http::auth::{self, Authenticate};
 use crate::http::error::{Cause, Fault};
+use crate::http::idempotency::{IDEMPOTENCY_KEY, Replay};
 use crate::http::metrics::Metrics;
 use crate::http::params::last_value;
+use crate::http::rate::RateLimit;
 use crate::http::request_id::{RequestId, X_REQUEST_ID};
-use crate::http::{cors, path};
+use crate::http::{cors, etag, path};
+use crate::model::account::Actor;
 use crate::model::secret::Secret;
 
 /// The contract is public, so it is readable without a token.
@@ -50,6 +53,13 @@ impl Default for Limits {
     }
 }
 
+/// What a door asks beside the token; without them it only routes.
+#[derive(Debug, Default)]
+pub struct Guards {
+    pub rate: Option<RateLimit>,
+    pub replay: Option<Replay>,
+}
+
 /// The router behind all conventions of api.md section 1; serve it with
 /// `axum::ServiceExt::into_make_service`.
 #[derive(Clone)]
@@ -61,6 +71,7 @@ struct Shared {
     router: Router,
     authenticate: Authenticate,
     metrics: Metrics,
+    guards: Guards,
     deadline: Duration,
     slots: Semaphore,
 }
@@ -102,6 +113,8 @@ struct Visit {
     method: Method,
     area: Area,
     started: Instant,
+    /// The entity tags that the caller knows, if this is a `GET`.
+    known: Option<HeaderValue>,
     /// Set by [`NoteRoute`] once the router has matched.
     route: OnceLock<MatchedPath>,
 }
@@ -119,10 +132,20 @@ impl Door {
         metrics: Metrics,
         limits: Limits,
     ) -> Self {
+        Self::guarded(router, authenticate, metrics, (limits, Guards::default()))
+    }
+
+    /// A door with guards.
+    pub fn guarded(
+        router: Router,
+        authenticate: Authenticate,
+        metrics: Metrics,
+        (limits, guards): (Limits, Guards),
+    ) -> Self {
         let router = router.fallback(not_found).layer(NoteRoute);
         let slots = Semaphore::new(limits.max_concurrent.min(Semaphore::MAX_PERMITS));
         let deadline = limits.deadline;
-        Self { shared: Arc::new(Shared { router, authenticate, metrics, deadline, slots }) }
+        Self { shared: Arc::new(Shared { router, authenticate, metrics, guards, deadline, slots }) }
     }
 }
 
@@ -153,6 +176,7 @@ impl Shared {
             method: request.method().clone(),
             area: Area::of(request.uri().path()),
             started: Instant::now(),
+            known: request.headers().get(header::IF_NONE_MATCH).cloned(),
             route: OnceLock::new(),
         });
         request.extensions_mut().insert(Arc::clone(&visit));
@@ -187,19 +211,52 @@ impl Shared {
         }
     }
 
-    async fn route_signed_in(&self, mut request: Request) -> Response {
+    async fn route_signed_in(&self, request: Request) -> Response {
         if !PUBLIC_PATHS.contains(&request.uri().path()) {
             let token = match find_token(&request) {
                 Ok(token) => token,
                 Err(fault) => return fault.into_response(),
             };
             match (self.authenticate)(token).await {
-                Ok(Some(actor)) => request.extensions_mut().insert(actor),
+                Ok(Some(actor)) => return self.route_within_rate(actor, request).await,
                 Ok(None) => return Fault::InvalidToken.into_response(),
                 Err(error) => return error.into_response(),
             };
         }
         self.route(request).await
+    }
+
+    async fn route_within_rate(&self, actor: Actor, request: Request) -> Response {
+        let Some(rate) = &self.guards.rate else {
+            return self.route_once(actor, request).await;
+        };
+        let standing = rate.count(&actor.token_id);
+        let mut response = if standing.is_within {
+            self.route_once(actor, request).await
+        } else {
+            Fault::TooMany { retry_after: standing.reset }.into_response()
+        };
+        rate.show(standing, response.headers_mut());
+        response
+    }
+
+    async fn route_once(&self, actor: Actor, mut request: Request) -> Response {
+        let is_keyed =
+            request.method() == Method::POST && request.headers().contains_key(IDEMPOTENCY_KEY);
+        match &self.guards.replay {
+            Some(replay) if is_keyed => {
+                if let Err(error) = path::check_utf8(request.uri()) {
+                    return error.into_response();
+                }
+                let token = actor.token_id.clone();
+                request.extensions_mut().insert(actor);
+                replay.answer(&token, self.router.clone(), request).await
+            }
+            _ => {
+                request.extensions_mut().insert(actor);
+                self.route(request).await
+            }
+        }
     }
 
     async fn route(&self, request: Request) -> Response {
@@ -214,6 +271,11 @@ impl Shared {
         // axum's answer to a known path with an unknown method (api.md 1.1).
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response = Error::not_found().into_response();
+        }
+        if !matches!(visit.method, Method::GET | Method::HEAD) {
+            response.headers_mut().remove(header::ETAG);
+        } else if let Some(known) = &visit.known {
+            etag::answer_unchanged(known, &mut response);
         }
         if visit.area == Area::Api {
             cors::allow_every_origin(response.headers_mut());

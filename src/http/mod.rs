@@ -9,14 +9,18 @@ pub mod auth;
 pub mod body;
 pub mod cors;
 pub mod error;
+pub mod etag;
 pub mod extract;
+pub mod idempotency;
 pub mod json;
+pub mod markup;
 pub mod metrics;
 pub mod middleware;
 pub mod page;
 pub mod params;
 pub mod path;
 pub mod range;
+pub mod rate;
 pub mod reply;
 pub mod request_id;
 

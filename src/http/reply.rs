@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::http::etag;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -26,8 +27,16 @@ pub fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Result<Resp
 }
 
 /// JSON that is serialised already.
+///
+/// A 200 gets an entity tag, which `middleware` takes off again if it answers
+/// no `GET`.
 pub fn json_bytes(status: StatusCode, body: Bytes) -> Response {
-    with_type(status, JSON, body.into())
+    let tag = (status == StatusCode::OK).then(|| etag::of(&body));
+    let mut response = with_type(status, JSON, body.into());
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 /// 204 without a body.

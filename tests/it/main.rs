@@ -17,5 +17,6 @@ mod api;
 mod dashboard;
 mod db;
 mod house;
+mod public_pages;
 mod sign_in;
 mod stories;

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::http::markup::escape;
 use crate::http::reply;
 
 const STYLE: &str = include_str!("docs.css");
@@ -345,21 +346,6 @@ fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (index, piece) in text.split('`').enumerate() {
         out.push_str(&if index % 2 == 1 { code(piece) } else { escape(piece) });
-    }
-    out
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
     }
     out
 }

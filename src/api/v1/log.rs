@@ -42,7 +42,8 @@ const POLL: Duration = Duration::from_secs(5);
     ),
     responses(
         (status = 200, description = "What is stored so far. `X-Log-Complete` is `false` if lines \
-            of a finished build were lost.", body = String, content_type = "text/plain"),
+            of a finished build were lost.",
+            content((String = "text/plain"), (String = "text/event-stream"))),
         (status = 206, description = "The range asked for.", body = String,
             content_type = "text/plain"),
         (status = 400, description = "Malformed parameter.", body = wire::Error),

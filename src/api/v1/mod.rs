@@ -11,7 +11,9 @@ use crate::app::App;
 pub mod apps;
 pub mod audit;
 pub mod builds;
+pub mod ccmenu;
 pub mod collaborators;
+mod conventions;
 pub mod deployments;
 pub mod docs;
 pub mod files;
@@ -102,6 +104,7 @@ fn secrets() -> Router<Arc<App>> {
             "/v1/organisations/{organisation_id}/ssh-hosts/{host}",
             put(ssh_key::set_host).delete(ssh_key::forget_host),
         )
+        .route("/v1/ccmenu", get(ccmenu::show))
         .route("/v1/ip-ranges", get(server::ip_ranges))
         .route("/api/icons/{link}", get(packages::icon))
         .route("/api/download/download-ipa", get(files::download))

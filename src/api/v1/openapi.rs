@@ -5,8 +5,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
-    apps, audit, builds, collaborators, deployments, files, groups, log, manage, organisations,
-    packages, results, secure_files, server, ssh_key, tokens, variables, wire,
+    apps, audit, builds, ccmenu, collaborators, conventions, deployments, files, groups, log,
+    manage, organisations, packages, results, secure_files, server, ssh_key, tokens, variables,
+    wire,
 };
 use crate::error::{Error, Result};
 
@@ -102,10 +103,12 @@ pub fn document() -> utoipa::openapi::OpenApi {
         variables::Description::openapi(),
         secure_files::Description::openapi(),
         ssh_key::Description::openapi(),
+        ccmenu::Description::openapi(),
     ];
     for topic in topics {
         document.merge(topic);
     }
+    conventions::note(&mut document);
     document
 }
 

@@ -8,11 +8,13 @@ use crate::harness::app::{Person, TestApp};
 use crate::harness::server::{Answer, TestServer};
 
 mod builds;
+mod ccmenu;
 mod conventions;
 mod manage;
 mod organisations;
 mod packages;
 mod permissions;
+mod repeats;
 mod results;
 mod secrets;
 mod shapes;

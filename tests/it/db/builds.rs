@@ -3,6 +3,7 @@
 use shipmate::db::Db;
 use shipmate::db::builds::{self, Claim, Commit, End, Filter};
 use shipmate::db::sql::sql;
+use shipmate::model::account::{Access, Actor, Scope};
 use shipmate::model::build::{BuildStatus, Phase};
 use shipmate::model::time::Millis;
 
@@ -156,5 +157,31 @@ on_both! {
         sql("UPDATE builds SET status = 'success' WHERE id = $1").bind(&first).exec(&mut tx).await.unwrap();
         sql("UPDATE builds SET status = 'running' WHERE id = $1").bind(&second).exec(&mut tx).await.unwrap();
         assert_eq!(listed(&mut tx).await, [second]);
+    }
+
+    async fn the_latest_builds_of_visible_apps(db: Db) {
+        let mut tx = write(&db).await;
+        let ann = add_user(&mut tx, "ann@example.org").await;
+        let app = add_app(&mut tx).await;
+        let hidden = add_app(&mut tx).await;
+        db::accounts::set_app_access(&mut tx, &app, &ann, Access::Read).await.unwrap();
+        add_build(&mut tx, &hidden, 1, T).await;
+        let mut ids = Vec::new();
+        for (number, status) in [(1, "success"), (2, "failed"), (3, "cancelled"), (4, "running"), (5, "queued")] {
+            let id = add_build(&mut tx, &app, number, T.plus(number)).await;
+            sql("UPDATE builds SET status = $2 WHERE id = $1").bind(&id).bind(status).exec(&mut tx).await.unwrap();
+            ids.push(id);
+        }
+        sql("UPDATE builds SET branch = 'next' WHERE id = $1").bind(&ids[1]).exec(&mut tx).await.unwrap();
+        let actor = |is_admin| Actor { user_id: ann.clone(), token_id: TokenId::generate(T), is_admin, scope: Scope::Read };
+        for (branch, ended, number) in [
+            (None, true, Some(2)), (Some("main"), true, Some(1)), (Some("next"), true, Some(2)),
+            (None, false, Some(5)), (Some("next"), false, None), (Some("none"), true, None),
+        ] {
+            let found = builds::list_latest(&mut tx, &actor(false), branch, ended).await.unwrap();
+            assert_eq!(found.iter().map(|b| b.number).collect::<Vec<_>>(), number.into_iter().collect::<Vec<_>>(), "{branch:?} {ended}");
+            assert!(found.iter().all(|b| b.app_id == app));
+        }
+        assert_eq!(builds::list_latest(&mut tx, &actor(true), None, false).await.unwrap().len(), 2);
     }
 }

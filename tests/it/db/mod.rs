@@ -19,6 +19,7 @@ mod claims;
 mod complete;
 mod deployments;
 mod groups;
+mod idempotency;
 mod invitations;
 mod jobs;
 mod logs;

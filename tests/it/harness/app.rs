@@ -61,6 +61,7 @@ impl Stage for TestApp {
                 max_build_ms: 7_200_000,
                 kill_grace_ms: 2_000,
                 lease_ms: LEASE_MS as u64,
+                requests_per_minute: 0,
                 link_ttl_ms: 3_600_000,
             },
             closing: tokio_util::sync::CancellationToken::new(),
@@ -73,6 +74,13 @@ impl TestApp {
     /// Moves the clock.
     pub fn advance(&self, ms: i64) {
         self.clock.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// The same application with other settings.
+    pub async fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        let app = Arc::get_mut(&mut self.app).expect("nobody uses the application yet");
+        change(&mut app.settings);
+        self
     }
 
     pub fn dir(&self) -> &Path {

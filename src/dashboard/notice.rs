@@ -1,0 +1,68 @@
+//! Addresses that old links and guides point at, where a page is still to come:
+//! each says plainly what works today.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::dashboard::page::{self, PageFault, Shell};
+use crate::db;
+
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct Notice {
+    shell: Shell,
+    title: &'static str,
+    text: &'static str,
+    /// What to call or to run; may be empty.
+    command: String,
+}
+
+fn notice(
+    status: StatusCode,
+    title: &'static str,
+    text: &'static str,
+    command: String,
+) -> Result<Response, PageFault> {
+    page::show(status, &Notice { shell: Shell::public(), title, text, command })
+}
+
+pub async fn sign_up() -> Result<Response, PageFault> {
+    let text = "Accounts are not opened here: the administrator of this server adds them.";
+    let command = "shipmate admin user add --email YOU".into();
+    notice(StatusCode::OK, "Accounts", text, command)
+}
+
+pub async fn wizard(State(app): State<Arc<App>>) -> Result<Response, PageFault> {
+    let text =
+        "Apps are added through the API, or by the administrator with `shipmate admin app add`.";
+    let command = format!("POST {}/v1/apps", app.settings.public_url);
+    notice(StatusCode::OK, "Add an app", text, command)
+}
+
+pub async fn github_migration() -> Result<Response, PageFault> {
+    let text = "There is nothing to migrate: this server keeps the repository address of each app.";
+    notice(StatusCode::OK, "GitHub migration", text, String::new())
+}
+
+/// The page that the texts of 503 and 504 of the old API name.
+pub async fn status(State(app): State<Arc<App>>) -> Result<Response, PageFault> {
+    let asked = async {
+        let mut tx = app.db.read().await?;
+        db::builds::has_queued(&mut tx).await
+    };
+    match asked.await {
+        Ok(_) => {
+            let text = "The server and its database answer.";
+            notice(StatusCode::OK, "Up", text, String::new())
+        }
+        Err(_) => {
+            let text = "The server answers, its database does not. Please try again later.";
+            notice(StatusCode::SERVICE_UNAVAILABLE, "Not available", text, String::new())
+        }
+    }
+}
