@@ -189,7 +189,7 @@ impl Shared {
 
     async fn admit(&self, area: Area, request: Request) -> Response {
         match area {
-            Area::Api if request.method() == Method::OPTIONS => cors::preflight(),
+            Area::Api if request.method() == Method::OPTIONS => cors::preflight(request.headers()),
             Area::Agent | Area::Probe => self.route(request).await,
             Area::Api | Area::Page => {
                 let Ok(_slot) = self.slots.try_acquire() else {

@@ -82,6 +82,15 @@ async fn every_v1_response_may_be_read_across_origins() {
             assert_eq!(answer.header(name), value, "{}", answer.status);
         }
     }
+    // Only a script that asks is told of more.
+    for (asked, more) in [("authorization", false), ("authorization, idempotency-key", true)] {
+        let preflight =
+            request("OPTIONS", "/v1/apps").header("access-control-request-headers", asked);
+        let answer = send(preflight.body(Body::empty()).unwrap()).await;
+        let allowed = answer.header("access-control-allow-headers");
+        assert_eq!(allowed.contains("Idempotency-Key"), more, "{asked}: {allowed}");
+        assert!(allowed.starts_with("Authorization,Content-Type"));
+    }
     assert_eq!(get_answer("/page").await.header("access-control-allow-origin"), "");
     assert_eq!(get_answer("/v10/page").await.header("access-control-allow-origin"), "");
 }

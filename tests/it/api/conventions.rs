@@ -41,7 +41,7 @@ on_both! {
         let unknown = caller.server.call(Method::PUT, "/v1/apps", Some(&caller.token), "").await;
         assert_eq!(unknown.expect(404).error(), "Not Found");
         let options = caller.server.call(Method::OPTIONS, "/v1/apps", None, "").await.expect(204);
-        assert_eq!(options.headers["access-control-expose-headers"].to_str().unwrap().split(',').next(), Some("Link"));
+        assert_eq!(options.headers["access-control-expose-headers"], "Link");
         let head = caller.server.call(Method::HEAD, "/v1/apps", Some(&caller.token), "").await;
         assert!(head.expect(200).body.is_empty());
         for path in ["/v1/builds/zz", "/v1/apps/58B8A3D26E5C4C01002D4A1F/builds"] {
