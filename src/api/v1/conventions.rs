@@ -24,7 +24,7 @@ pub fn note(document: &mut OpenApi) {
         }
         let calls = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
         for call in calls.into_iter().flatten() {
-            if let Some(body) = &mut call.request_body
+            if let Some(RefOr::T(body)) = &mut call.request_body
                 && names_one_of(body, &optional)
             {
                 // An empty body is an empty object.
