@@ -69,7 +69,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/tokens/{token_id}", delete(tokens::revoke))
         .merge(distribution())
         .merge(secrets())
+        .route("/v1/ccmenu", get(ccmenu::show))
         .route("/v1/ip-ranges", get(server::ip_ranges))
+        .route("/api/icons/{link}", get(packages::icon))
         .route("/api/download/download-ipa", get(files::download))
         .route("/api/download/download-apk", get(files::download))
 }
@@ -104,11 +106,6 @@ fn secrets() -> Router<Arc<App>> {
             "/v1/organisations/{organisation_id}/ssh-hosts/{host}",
             put(ssh_key::set_host).delete(ssh_key::forget_host),
         )
-        .route("/v1/ccmenu", get(ccmenu::show))
-        .route("/v1/ip-ranges", get(server::ip_ranges))
-        .route("/api/icons/{link}", get(packages::icon))
-        .route("/api/download/download-ipa", get(files::download))
-        .route("/api/download/download-apk", get(files::download))
 }
 
 /// Groups, testers and deployments (api.md 3, rows 10 to 13). One spelling of
