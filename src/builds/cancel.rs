@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::build::{Build, BuildEvent, BuildStatus};
 use crate::model::ids::{AppId, BuildId};
 
-use super::{finish, logs};
+use super::{finish, logs, statuses};
 
 /// Reads of a build that changes under a cancel before giving up.
 const TRIES: usize = 5;
@@ -66,6 +66,7 @@ pub async fn cancel(app: &App, tx: &mut Tx, build: &Build, as_success: bool) -> 
         // Claimed or finished between the read and now; the caller reads again.
         return Err(Error::Conflict("the build changed meanwhile".into()));
     }
+    statuses::tell(app, tx, build, status).await?;
     logs::write_line(app, tx, &build.id, line).await?;
     if build.status == BuildStatus::Queued {
         finish::let_go(app, tx, build, None).await?;

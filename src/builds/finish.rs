@@ -14,7 +14,7 @@ use crate::model::report::mean_coverage;
 use crate::protocol::Finish;
 
 use super::packages::{self, Offer};
-use super::{Holder, hold};
+use super::{Holder, hold, statuses};
 
 /// Job that folds a finished log into one blob; its subject is the build id.
 pub const FOLD_LOG: &str = "fold_log";
@@ -51,6 +51,7 @@ pub async fn finish(app: &App, holder: Holder<'_>, report: &Finish) -> Result<()
         if db::builds::end(&mut tx, &build.id, build.status, build.attempt, &end).await? == 0 {
             return Err(super::lost());
         }
+        statuses::tell(app, &mut tx, &build, status).await?;
         if status == BuildStatus::Success {
             let now = app.clock.now();
             db::jobs::insert(&mut tx, &JobId::generate(now), DEPLOY, build.id.as_str(), now)

@@ -12,6 +12,7 @@ pub mod queue;
 pub mod reap;
 pub mod results;
 pub mod source;
+pub mod statuses;
 pub mod trigger;
 
 use crate::db::{self, Tx};

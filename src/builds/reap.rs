@@ -8,7 +8,7 @@ use crate::db::{self, Tx};
 use crate::error::Result;
 use crate::model::build::{Build, BuildEvent, BuildStatus, FailureKind};
 
-use super::{finish, logs};
+use super::{finish, logs, statuses};
 
 /// Leases judged in one pass.
 const BATCH: i64 = 100;
@@ -61,6 +61,7 @@ pub(super) async fn lose(app: &App, tx: &mut Tx, build: &Build, reason: &str) ->
                 coverage: None,
             };
             db::builds::end(tx, &build.id, build.status, build.attempt, &end).await?;
+            statuses::tell(app, tx, build, status).await?;
             finish::let_go(app, tx, build, None).await?;
         }
         // Cancelled before; the agent just never confirmed that it stopped.

@@ -5,10 +5,11 @@ use crate::db;
 use crate::db::builds::Commit;
 use crate::db::wake::Topic;
 use crate::error::{Error, Result};
+use crate::model::build::Build;
 use crate::model::origin::Base;
 use crate::protocol::CommitReport;
 
-use super::{Holder, hold};
+use super::{Holder, hold, statuses};
 
 /// Longest commit message that is kept, in bytes.
 const MAX_MESSAGE: usize = 64 << 10;
@@ -40,6 +41,8 @@ pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Res
     if build.branch.is_empty() && !branch.is_empty() {
         db::apps::upsert_branch(&mut tx, &build.app_id, branch).await?;
     }
+    let build = Build { commit_sha: sha.clone(), ..build };
+    statuses::tell(app, &mut tx, &build, build.status).await?;
     tx.wake_on_commit(Topic::Build(build.id));
     tx.commit().await
 }

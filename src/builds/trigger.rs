@@ -11,6 +11,8 @@ use crate::model::build::Trigger;
 use crate::model::ids::{BuildId, UserId};
 use crate::model::origin::Origin;
 
+use super::statuses;
+
 /// What to build, and why.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -65,6 +67,10 @@ pub async fn trigger(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Bu
     if !request.branch.is_empty() && request.origin == Origin::default() {
         db::apps::upsert_branch(tx, &request.app.id, request.branch).await?;
     }
+    let build = db::builds::find(tx, &id)
+        .await?
+        .ok_or_else(|| Error::bug("queueing a build", "it is not there"))?;
+    statuses::tell(app, tx, &build, build.status).await?;
     tx.wake_on_commit(Topic::Queue);
     Ok(id)
 }

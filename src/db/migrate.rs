@@ -21,6 +21,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     7 "0007_audit",
     10 "0010_packages",
     11 "0011_manage",
+    15 "0015_statuses",
     16 "0016_sign_in",
     8 "0008_distribution",
     14 "0014_secrets",

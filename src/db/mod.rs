@@ -26,6 +26,7 @@ pub mod secure_files;
 pub mod sessions;
 pub mod sql;
 pub mod ssh;
+pub mod statuses;
 pub mod tokens;
 mod value;
 pub mod variables;

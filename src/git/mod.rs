@@ -7,6 +7,7 @@ pub mod checkout;
 pub mod command;
 pub mod merge;
 pub mod mirror;
+pub mod providers;
 pub mod refs;
 pub mod remote;
 pub mod ssh;

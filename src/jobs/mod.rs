@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::builds::finish::{DEPLOY, FOLD_LOG};
+use crate::builds::statuses::{self, SEND_STATUS};
 use crate::builds::{fold, reap};
 use crate::db;
 use crate::db::jobs::Job;
 use crate::db::wake::Topic;
 use crate::distribution::deploy;
 use crate::error::{Error, Result};
+use crate::model::time::Millis;
 
 /// A job whose runner died is due again after this long.
 const HIDDEN_MS: i64 = 10 * 60_000;
@@ -56,7 +58,8 @@ pub async fn run_one(app: &App) -> Result<bool> {
     let outcome = dispatch(app, &job).await;
     let mut tx = app.db.write().await?;
     match outcome {
-        Ok(()) => db::jobs::delete(&mut tx, &job.id).await?,
+        Ok(None) => db::jobs::delete(&mut tx, &job.id).await?,
+        Ok(Some(next)) => db::jobs::postpone(&mut tx, &job.id, next, "put off").await?,
         Err(error) => {
             tracing::error!(kind = job.kind, subject = job.subject, tries = job.tries, %error, "job failed");
             let next = app.clock.now().plus(delay_ms(job.tries));
@@ -72,7 +75,12 @@ fn delay_ms(tries: i64) -> i64 {
     FIRST_DELAY_MS.saturating_mul(1 << doublings).min(MAX_DELAY_MS)
 }
 
-async fn dispatch(app: &App, job: &Job) -> Result<()> {
+/// Runs a job. The answer is when to run it again, if it is not done.
+async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
+    if job.kind == SEND_STATUS {
+        let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+        return statuses::send(app, &id).await;
+    }
     match job.kind.as_str() {
         FOLD_LOG => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
@@ -83,7 +91,8 @@ async fn dispatch(app: &App, job: &Job) -> Result<()> {
             deploy::deploy_each(app, &id).await
         }
         other => Err(Error::bug("running a job", format!("unknown kind {other}"))),
-    }
+    }?;
+    Ok(None)
 }
 
 /// Judges leases until `shutdown`. The first pass waits for one lease: after

@@ -17,4 +17,5 @@ pub mod schedule;
 pub mod secret;
 pub mod session;
 pub mod settings;
+pub mod status;
 pub mod time;

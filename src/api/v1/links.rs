@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::builds::artifacts;
 use crate::distribution::links::install_url;
 use crate::error::{Error, Result};
+use crate::git::providers::host_and_path;
 use crate::model::app::Platform;
 use crate::model::artifact::{Artifact, Download};
 use crate::model::build::Build;
@@ -72,16 +73,6 @@ pub fn commit_page(repo_url: &str, sha: &str) -> String {
         "bitbucket.org" => format!("https://{host}/{path}/commits/{sha}"),
         _ => String::new(),
     }
-}
-
-/// `https://host/o/r.git`, `ssh://git@host/o/r.git` and `git@host:o/r.git`.
-fn host_and_path(url: &str) -> Option<(&str, &str)> {
-    let (authority, path) = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/')?,
-        None => url.split_once(':')?,
-    };
-    let host = authority.rsplit('@').next()?;
-    Some((host.split(':').next()?, path))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod results;
 pub mod secure_files;
 pub mod server;
 pub mod ssh_key;
+pub mod statuses;
 pub mod tokens;
 pub mod variables;
 pub mod wire;
@@ -54,6 +55,13 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/builds/{build_id}/tests", get(results::tests))
         .route("/v1/builds/{build_id}/coverage", get(results::coverage))
         .route("/v1/builds/{build_id}/logs", get(log::read))
+        .route(
+            "/v1/apps/{app_id}/provider",
+            get(statuses::show_provider)
+                .put(statuses::set_provider)
+                .delete(statuses::remove_provider),
+        )
+        .route("/v1/builds/{build_id}/statuses", get(statuses::list))
         .route("/v1/builds/{build_id}/artifacts", get(files::list))
         .route("/v1/organisations", get(organisations::list).post(organisations::add))
         .route("/v1/organisations/{organisation_id}", put(organisations::rename))

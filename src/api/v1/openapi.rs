@@ -6,8 +6,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
     apps, audit, builds, ccmenu, collaborators, conventions, deployments, files, groups, log,
-    manage, organisations, packages, results, secure_files, server, ssh_key, tokens, variables,
-    wire,
+    manage, organisations, packages, results, secure_files, server, ssh_key, statuses, tokens,
+    variables, wire,
 };
 use crate::error::{Error, Result};
 
@@ -97,6 +97,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         collaborators::Description::openapi(),
         organisations::Description::openapi(),
         audit::Description::openapi(),
+        statuses::Description::openapi(),
         tokens::Description::openapi(),
         groups::Description::openapi(),
         deployments::Description::openapi(),

@@ -18,6 +18,7 @@ mod repeats;
 mod results;
 mod secrets;
 mod shapes;
+mod statuses;
 mod tokens;
 
 /// Somebody who calls the server.

@@ -45,6 +45,8 @@ const CALLS: &[Call] = &[
     Call("POST", "/v1/apps/{app_id}/move", ORG, AppOwner, 200),
     Call("PUT", "/v1/apps/{app_id}/collaborators", READER, Full, 204),
     Call("DELETE", "/v1/apps/{app_id}/collaborators?email=some@example.org", "", Full, 404),
+    Call("PUT", "/v1/apps/{app_id}/provider", PROVIDER, Full, 200),
+    Call("DELETE", "/v1/apps/{app_id}/provider", "", Full, 404),
     Call("POST", "/v1/apps/{app_id}/builds?branch=main", "", Build, 201),
     Call("POST", "/v1/builds/{build_id}/cancel", "", Build, 204),
     Call("POST", "/v1/apps/{app_id}/deployment-groups", r#"{"name": "QA"}"#, Full, 201),
@@ -86,6 +88,8 @@ const CALLS: &[Call] = &[
 const VARIABLE: &str = r#"{"value": "v"}"#;
 const HOST: &str = r#"{"keys": ["ssh-ed25519 AAAA"]}"#;
 const APP: &str = r#"{"app_name": "New", "platform": "ios", "repo_url": "/nonexistent/new.git"}"#;
+const PROVIDER: &str =
+    r#"{"provider": "gitea", "base_url": "https://git.example.org", "token": "t"}"#;
 const ORG: &str = r#"{"organisation_id": "{organisation_id}"}"#;
 const READER: &str = r#"{"email": "some@example.org", "access": "read"}"#;
 const MEMBER: &str = r#"{"email": "some@example.org", "role": "read"}"#;

@@ -30,6 +30,7 @@ mod results;
 mod seam;
 mod secrets;
 mod sessions;
+mod statuses;
 mod tls;
 mod tokens;
 

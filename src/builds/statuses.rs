@@ -1,0 +1,270 @@
+//! Commit statuses (STA-1): what a build's provider is to be told becomes a
+//! row and a job in the transaction that changes the build; the job sends the
+//! rows of a commit one after the other. Whatever the provider does, the
+//! build does not notice.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::db::wake::Topic;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::git::providers::{self, SendError, Status};
+use crate::model::app::App as AppRow;
+use crate::model::build::{Build, BuildStatus};
+use crate::model::ids::{JobId, StatusId};
+use crate::model::secret::Secret;
+use crate::model::status::{CommitStatus, Provider, ProviderAccount, SendOutcome, StatusState};
+use crate::model::time::Millis;
+
+use super::origin_of;
+
+/// Job that sends a status and those before it; its subject is the status id.
+pub const SEND_STATUS: &str = "send_status";
+/// Beyond the longest call; then another server may send the same status.
+const SENDING_MS: i64 = 60_000;
+/// A status that was not taken for so long is given up.
+const GIVE_UP_MS: i64 = 24 * 3_600_000;
+/// How often a state looks whether it is its turn; the one before it usually
+/// takes it along.
+const BLOCKED_MS: i64 = 30_000;
+/// First delay after a failure; doubles up to `MAX_DELAY_MS`.
+const FIRST_DELAY_MS: i64 = 2_000;
+const MAX_DELAY_MS: i64 = 10 * 60_000;
+/// A provider may not ask us to wait longer than this.
+const MAX_RETRY_AFTER_MS: i64 = 3_600_000;
+
+/// Tells the provider of `build`, whose row may be older than its new
+/// `status`, if its app has an account there. Nothing is told of a commit that
+/// is not known yet.
+pub async fn tell(app: &App, tx: &mut Tx, build: &Build, status: BuildStatus) -> Result<()> {
+    let origin = origin_of(build)?;
+    let sha = match &origin.pull_request {
+        // What is built is a merge that the provider has never seen.
+        Some(pull) => &pull.head_sha,
+        None if !build.commit_sha.is_empty() => &build.commit_sha,
+        None => match &build.wanted_commit {
+            Some(sha) => sha,
+            None => return Ok(()),
+        },
+    };
+    if db::statuses::find_provider(tx, &build.app_id).await?.is_none() {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let state = StatusState::of(status);
+    let does = match state {
+        StatusState::Pending => "is waiting or running",
+        StatusState::Success => "succeeded",
+        StatusState::Failure => "failed",
+        StatusState::Error => "was cancelled",
+    };
+    let row = CommitStatus {
+        id: StatusId::generate(now),
+        app_id: build.app_id.clone(),
+        build_id: build.id.clone(),
+        sha: sha.clone(),
+        state,
+        description: format!("Build #{} {does}", build.number),
+        created_at: now,
+        outcome: None,
+        tries: 0,
+        next_try_at: now,
+        sent_at: None,
+        last_error: None,
+    };
+    if db::statuses::insert(tx, &row).await? {
+        db::jobs::insert(tx, &JobId::generate(now), SEND_STATUS, row.id.as_str(), now).await?;
+        tx.wake_on_commit(Topic::Jobs);
+    }
+    Ok(())
+}
+
+/// Sends the waiting states of the commit that `id` is about, the oldest
+/// first, so that no later one is overtaken. Answers when to call again.
+pub async fn send(app: &App, id: &StatusId) -> Result<Option<Millis>> {
+    loop {
+        let mut tx = app.db.write().await?;
+        let Some(wanted) = db::statuses::find(&mut tx, id).await? else { return Ok(None) };
+        let now = app.clock.now();
+        let until = now.plus(SENDING_MS);
+        let first =
+            db::statuses::claim_first(&mut tx, &wanted.app_id, &wanted.sha, now, until).await?;
+        let Some(first) = first else {
+            // An earlier one is not due yet, or another server is sending.
+            return Ok(wanted.outcome.is_none().then(|| now.plus(BLOCKED_MS)));
+        };
+        let account = db::statuses::find_provider(&mut tx, &first.app_id).await?;
+        let context = match db::apps::find(&mut tx, &first.app_id).await? {
+            Some(row) => format!("shipmate/{}", row.name),
+            None => String::new(),
+        };
+        let build = db::builds::find(&mut tx, &first.build_id).await?;
+        tx.commit().await?;
+        let result = match (account, build) {
+            (Some(account), Some(build)) if !context.is_empty() => {
+                deliver(app, &account, &build, &first, &context).await?
+            }
+            _ => Err(SendError::Refused("the app or its provider account is gone".into())),
+        };
+        let again = record(app, &first, result).await?;
+        if again.is_some() {
+            return Ok(if first.id == *id { again } else { Some(now.plus(BLOCKED_MS)) });
+        }
+    }
+}
+
+async fn deliver(
+    app: &App,
+    account: &ProviderAccount,
+    build: &Build,
+    status: &CommitStatus,
+    context: &str,
+) -> Result<Result<(), SendError>> {
+    let token = app.keys.open_sealed(&token_place(account), &account.token_sealed)?;
+    let url = format!("{}/apps/{}/build/{}", app.settings.dashboard_url, build.app_id, build.id);
+    let told = Status {
+        sha: &status.sha,
+        state: status.state,
+        context,
+        description: &status.description,
+        url: &url,
+    };
+    let Some(call) = providers::call(account.provider, &build.repo_url, &told) else {
+        let reason = "the repository's URL names no owner and repository";
+        return Ok(Err(SendError::Refused(reason.into())));
+    };
+    Ok(providers::send(account.provider, &account.base_url, &token, &call).await)
+}
+
+/// What the token of an account is sealed for.
+pub fn token_place(account: &ProviderAccount) -> String {
+    format!("apps/{}/provider_token", account.app_id)
+}
+
+/// `None` if the status is settled, else when to try again.
+async fn record(
+    app: &App,
+    status: &CommitStatus,
+    result: Result<(), SendError>,
+) -> Result<Option<Millis>> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let mut again = None;
+    match result {
+        Ok(()) => db::statuses::settle(&mut tx, &status.id, SendOutcome::Sent, now, None).await?,
+        Err(error) => {
+            let reason = error.to_string();
+            let after = match error {
+                SendError::Refused(_) => None,
+                SendError::Later { after, .. } => Some(delay_ms(status.tries, after)),
+            };
+            let after = after.filter(|_| now.since(status.created_at) < GIVE_UP_MS);
+            tracing::info!(build = %status.build_id, state = %status.state, reason, "a commit status was not taken");
+            match after {
+                Some(ms) => {
+                    again = Some(now.plus(ms));
+                    db::statuses::postpone(&mut tx, &status.id, now.plus(ms), &reason).await?;
+                }
+                None => {
+                    let failed = SendOutcome::Failed;
+                    db::statuses::settle(&mut tx, &status.id, failed, now, Some(&reason)).await?;
+                }
+            }
+        }
+    }
+    tx.commit().await?;
+    Ok(again)
+}
+
+fn delay_ms(tries: i64, asked: Option<Duration>) -> i64 {
+    let doublings = u32::try_from(tries.clamp(1, 20) - 1).unwrap_or(0);
+    let own = FIRST_DELAY_MS.saturating_mul(1 << doublings).min(MAX_DELAY_MS);
+    let asked = asked.map_or(0, |asked| i64::try_from(asked.as_millis()).unwrap_or(i64::MAX));
+    own.max(asked.min(MAX_RETRY_AFTER_MS))
+}
+
+/// Bytes of a token.
+const MAX_TOKEN: usize = 4_000;
+
+/// An account to set; the token is given once and never shown.
+#[derive(Debug)]
+pub struct NewAccount<'a> {
+    pub provider: Provider,
+    /// Only for a provider that the repository's host does not tell.
+    pub base_url: Option<&'a str>,
+    pub token: &'a Secret,
+}
+
+/// Sets where statuses of `row` go, from its next build on.
+///
+/// # Errors
+/// `Invalid`, naming `base_url` or `token`.
+pub async fn set_account(
+    app: &App,
+    tx: &mut Tx,
+    row: &AppRow,
+    new: &NewAccount<'_>,
+) -> Result<ProviderAccount> {
+    let hosted = providers::hosted(&row.repo_url).filter(|(known, _)| *known == new.provider);
+    let base_url = new.base_url.or(hosted.map(|(_, url)| url));
+    let base_url =
+        base_url.and_then(base_of).ok_or_else(|| Error::invalid_parameter("base_url"))?;
+    let token = new.token.expose();
+    if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Error::invalid_parameter("token"));
+    }
+    let mut account = ProviderAccount {
+        app_id: row.id.clone(),
+        provider: new.provider,
+        base_url,
+        token_sealed: String::new(),
+        created_at: app.clock.now(),
+    };
+    account.token_sealed = app.keys.seal(&token_place(&account), new.token);
+    db::statuses::upsert_provider(tx, &account).await?;
+    Ok(account)
+}
+
+/// An `http` or `https` URL without credentials, query and fragment, and
+/// without a slash at its end.
+fn base_of(text: &str) -> Option<String> {
+    let url = reqwest::Url::parse(text).ok()?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.host_str().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && text.len() <= 1_000;
+    plain.then(|| url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_and_honour_what_is_asked() {
+        assert_eq!(
+            [1, 2, 3, 30].map(|tries| delay_ms(tries, None)),
+            [2_000, 4_000, 8_000, 600_000]
+        );
+        assert_eq!(delay_ms(1, Some(Duration::from_secs(90))), 90_000);
+        assert_eq!(delay_ms(5, Some(Duration::from_secs(1))), 32_000);
+        assert_eq!(delay_ms(1, Some(Duration::from_secs(1 << 40))), MAX_RETRY_AFTER_MS);
+    }
+
+    #[test]
+    fn base_urls_are_plain() {
+        assert_eq!(
+            base_of("https://ghe.example.org/api/v3/").unwrap(),
+            "https://ghe.example.org/api/v3"
+        );
+        for odd in
+            ["ghe.example.org", "ftp://h/", "https://u:p@h/", "https://h/?q", "https://h/#f", ""]
+        {
+            assert_eq!(base_of(odd), None, "{odd}");
+        }
+    }
+}
