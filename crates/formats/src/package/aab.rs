@@ -8,11 +8,10 @@ use super::bytes::Budget;
 use super::error::PackageError;
 use super::manifest::{self, Attribute, Manifest, Value};
 use super::protobuf::{Field, Message};
-use super::resources::{Configured, pick_default};
+use super::resources::{Configured, files_through, text_through};
 use super::{Package, PackageLimits, apk, icon, signing};
 
 const TABLE: &str = "resources.pb";
-const MAX_HOPS: usize = 8;
 /// Values of one resource that are looked at.
 const MAX_VALUES: usize = 1_000;
 
@@ -27,14 +26,14 @@ pub(super) fn read<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Package, 
     };
     let table = Message::new(&table, TABLE);
     let text = |value: &Option<Value>, nodes: &mut Budget| match value {
-        Some(Value::Reference(id)) => text_of(table, *id, nodes),
+        Some(Value::Reference(id)) => text_through(*id, |id| values(table, id, nodes)),
         Some(value) => Ok(manifest.text(value)),
         None => Ok(String::new()),
     };
     let name = text(&manifest.label, &mut archive.nodes)?;
     let version_name = text(&manifest.version_name, &mut archive.nodes)?;
     let files = match manifest.icon {
-        Some(id) => files_of(table, id, &mut archive.nodes)?,
+        Some(id) => files_through(id, |id| values(table, id, &mut archive.nodes))?,
         None => Vec::new(),
     };
     let files = files.into_iter().map(|(density, path)| (density, format!("base/{path}")));
@@ -147,38 +146,6 @@ fn read_primitive(mut primitive: Message<'_>, nodes: &mut Budget) -> Result<Valu
         };
     }
     Ok(value)
-}
-
-fn text_of(table: Message<'_>, id: u32, nodes: &mut Budget) -> Result<String, PackageError> {
-    let mut id = id;
-    for _ in 0..MAX_HOPS {
-        match pick_default(values(table, id, nodes)?) {
-            Some(Value::Text(text)) => return Ok(text),
-            Some(Value::Number(number)) => return Ok(number.to_string()),
-            Some(Value::Reference(next)) => id = next,
-            _ => break,
-        }
-    }
-    Ok(String::new())
-}
-
-fn files_of(
-    table: Message<'_>,
-    id: u32,
-    nodes: &mut Budget,
-) -> Result<Vec<(u32, String)>, PackageError> {
-    let (mut files, mut next) = (Vec::new(), vec![id]);
-    for _ in 0..MAX_HOPS {
-        let Some(id) = next.pop() else { break };
-        for Configured { density, value, .. } in values(table, id, nodes)? {
-            match value {
-                Value::Text(path) => files.push((density, path)),
-                Value::Reference(id) => next.push(id),
-                _ => {}
-            }
-        }
-    }
-    Ok(files)
 }
 
 /// All values of a resource: `ResourceTable.package.type.entry.config_value`.

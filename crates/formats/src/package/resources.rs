@@ -77,38 +77,18 @@ impl<'b> Resources<'b> {
         Ok(found)
     }
 
-    /// Text of a resource in the default language, through references.
+    /// Text of a resource, see `text_through`.
     pub(super) fn text(&self, id: u32, nodes: &mut Budget) -> Result<String, PackageError> {
-        let mut id = id;
-        for _ in 0..MAX_HOPS {
-            match pick_default(self.values(id, nodes)?) {
-                Some(Value::Text(text)) => return Ok(text),
-                Some(Value::Number(number)) => return Ok(number.to_string()),
-                Some(Value::Reference(next)) => id = next,
-                _ => break,
-            }
-        }
-        Ok(String::new())
+        text_through(id, |id| self.values(id, nodes))
     }
 
-    /// Paths of a drawable with their densities, through references.
+    /// Files of a drawable, see `files_through`.
     pub(super) fn files(
         &self,
         id: u32,
         nodes: &mut Budget,
     ) -> Result<Vec<(u32, String)>, PackageError> {
-        let (mut files, mut next) = (Vec::new(), vec![id]);
-        for _ in 0..MAX_HOPS {
-            let Some(id) = next.pop() else { break };
-            for Configured { density, value, .. } in self.values(id, nodes)? {
-                match value {
-                    Value::Text(path) => files.push((density, path)),
-                    Value::Reference(id) => next.push(id),
-                    _ => {}
-                }
-            }
-        }
-        Ok(files)
+        files_through(id, |id| self.values(id, nodes))
     }
 
     fn entry(&self, chunk: Bytes<'b>, index: u32) -> Result<Option<Configured>, PackageError> {
@@ -140,8 +120,44 @@ impl<'b> Resources<'b> {
     }
 }
 
+/// Text of a resource in the default language, through references.
+pub(super) fn text_through(
+    id: u32,
+    mut values: impl FnMut(u32) -> Result<Vec<Configured>, PackageError>,
+) -> Result<String, PackageError> {
+    let mut id = id;
+    for _ in 0..MAX_HOPS {
+        match pick_default(values(id)?) {
+            Some(Value::Text(text)) => return Ok(text),
+            Some(Value::Number(number)) => return Ok(number.to_string()),
+            Some(Value::Reference(next)) => id = next,
+            _ => break,
+        }
+    }
+    Ok(String::new())
+}
+
+/// Paths of a drawable with their densities, through references.
+pub(super) fn files_through(
+    id: u32,
+    mut values: impl FnMut(u32) -> Result<Vec<Configured>, PackageError>,
+) -> Result<Vec<(u32, String)>, PackageError> {
+    let (mut files, mut next) = (Vec::new(), vec![id]);
+    for _ in 0..MAX_HOPS {
+        let Some(id) = next.pop() else { break };
+        for Configured { density, value, .. } in values(id)? {
+            match value {
+                Value::Text(path) => files.push((density, path)),
+                Value::Reference(id) => next.push(id),
+                _ => {}
+            }
+        }
+    }
+    Ok(files)
+}
+
 /// The value for no particular language, else the first.
-pub(super) fn pick_default(values: Vec<Configured>) -> Option<Value> {
+fn pick_default(values: Vec<Configured>) -> Option<Value> {
     let at = values.iter().position(|configured| configured.is_default).unwrap_or(0);
     values.into_iter().nth(at).map(|configured| configured.value)
 }
