@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::blobs::Blobs;
 use crate::db::Db;
 use crate::model::time::Millis;
+use crate::notify::email::Mailer;
 use crate::secrets::Keys;
 
 /// The running installation.
@@ -17,6 +18,7 @@ pub struct App {
     pub db: Db,
     pub blobs: Blobs,
     pub keys: Keys,
+    pub mailer: Mailer,
     pub clock: Clock,
     pub settings: Settings,
     /// Fired when the server shuts down: calls that wait answer at once.

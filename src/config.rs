@@ -61,6 +61,7 @@ pub struct Config {
     pub agent: Agent,
     pub limits: Limits,
     pub links: Links,
+    pub mail: Mail,
     pub log: Log,
     /// The file that was read, if any.
     pub file: Option<PathBuf>,
@@ -101,6 +102,14 @@ pub struct Limits {
 pub struct Links {
     /// How long a signed download link works.
     pub ttl: Duration,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// May hold a password. `None`: mail is written to the data folder.
+    pub smtp_url: Option<Secret>,
+    pub from: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -170,6 +179,12 @@ impl Config {
                     layers.take("links.ttl_minutes", parse::number(1, 525_600)).unwrap_or(24 * 60),
                 ),
             },
+            mail: Mail {
+                smtp_url: layers.take("mail.smtp_url", parse::smtp_url),
+                from: layers
+                    .take("mail.from", parse::mailbox)
+                    .unwrap_or_else(|| "Shipmate <shipmate@localhost>".into()),
+            },
             log: Log {
                 format: layers.take("log.format", parse::log_format).unwrap_or(LogFormat::Text),
                 level: layers
@@ -232,6 +247,13 @@ impl Config {
             "limits.lease_seconds" => self.limits.lease.as_secs().to_string(),
             "limits.requests_per_minute" => self.limits.requests_per_minute.to_string(),
             "links.ttl_minutes" => (self.links.ttl.as_secs() / 60).to_string(),
+            "mail.smtp_url" => self
+                .mail
+                .smtp_url
+                .as_ref()
+                .map(|url| parse::redact(url.expose()))
+                .unwrap_or_default(),
+            "mail.from" => self.mail.from.clone(),
             "log.format" => match self.log.format {
                 LogFormat::Text => "text".into(),
                 LogFormat::Json => "json".into(),

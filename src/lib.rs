@@ -21,6 +21,7 @@ pub mod git;
 pub mod http;
 pub mod jobs;
 pub mod model;
+pub mod notify;
 pub mod protocol;
 pub mod router;
 pub mod secrets;

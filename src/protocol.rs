@@ -241,7 +241,14 @@ pub struct CommitReport {
     /// What a pull request was merged into, or could not be.
     #[serde(default)]
     pub base: Option<Base>,
+    /// Text of `buddybuild_release_notes.txt` (DEP-8), at most
+    /// `MAX_NOTES_BYTES`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_notes: Option<String>,
 }
+
+/// Longest release notes, in bytes.
+pub const MAX_NOTES_BYTES: usize = 16 << 10;
 
 /// `GET` of a log chunk's place: the next sequence number the server expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -76,9 +76,14 @@ impl Report {
     ///
     /// # Errors
     /// See `ReportError`.
-    pub async fn commit(&self, head: &Head, base: Option<Base>) -> Result<(), ReportError> {
+    pub async fn commit(
+        &self,
+        head: &Head,
+        base: Option<Base>,
+        release_notes: Option<String>,
+    ) -> Result<(), ReportError> {
         match self {
-            Self::Remote(report) => report.commit(head, base).await,
+            Self::Remote(report) => report.commit(head, base, release_notes).await,
             Self::Local(_) => Ok(()),
         }
     }

@@ -118,16 +118,33 @@ fn same(known: &Artifact, upload: &Upload<'_>) -> Result<ArtifactId> {
     Err(Error::Invalid("upload_id was used for another file".into()))
 }
 
+/// What a signed download link opens.
+#[derive(Debug)]
+pub struct Opened {
+    pub artifact: Artifact,
+    /// For whom the link was made, in the words of whoever made it; `None` for
+    /// a link of the API.
+    pub bearer: Option<String>,
+}
+
 /// The artifact that a signed link to a file of `build` opens.
 ///
 /// # Errors
 /// `NotFound` for a key that is forged, expired or for another build.
-pub async fn open_link(app: &App, build: &BuildId, key: &str) -> Result<Artifact> {
+pub async fn open_link(app: &App, build: &BuildId, key: &str) -> Result<Opened> {
     let subject = app.keys.verify_link(key, app.clock.now()).ok_or_else(Error::not_found)?;
-    let id: ArtifactId = subject.parse().map_err(|_| Error::not_found())?;
+    let (id, bearer) = match subject.split_once('~') {
+        Some((id, bearer)) => (id, Some(bearer.to_owned())),
+        None => (subject, None),
+    };
+    let id: ArtifactId = id.parse().map_err(|_| Error::not_found())?;
     let mut tx = app.db.read().await?;
     let artifact = db::artifacts::find(&mut tx, &id).await?.ok_or_else(Error::not_found)?;
-    if artifact.build_id == *build { Ok(artifact) } else { Err(Error::not_found()) }
+    if artifact.build_id == *build {
+        Ok(Opened { artifact, bearer })
+    } else {
+        Err(Error::not_found())
+    }
 }
 
 /// The query value that authorises downloading just this file for a while. It
@@ -138,4 +155,10 @@ pub fn sign_link(app: &App, id: &ArtifactId) -> String {
     let now = app.clock.now();
     let rounded_up = now.plus(step - now.0.rem_euclid(step));
     app.keys.sign_link(id.as_str(), rounded_up.plus(app.settings.link_ttl_ms))
+}
+
+/// The same, noting for whom it was made: a word without `~`.
+pub fn sign_link_for(app: &App, id: &ArtifactId, bearer: &str) -> String {
+    let until = app.clock.now().plus(app.settings.link_ttl_ms);
+    app.keys.sign_link(&format!("{id}~{bearer}"), until)
 }

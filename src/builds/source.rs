@@ -7,7 +7,7 @@ use crate::db::wake::Topic;
 use crate::error::{Error, Result};
 use crate::model::build::Build;
 use crate::model::origin::Base;
-use crate::protocol::CommitReport;
+use crate::protocol::{CommitReport, MAX_NOTES_BYTES};
 
 use super::{Holder, hold, statuses};
 
@@ -22,12 +22,16 @@ const MAX_NAME: usize = 1_000;
 /// `Invalid` for a malformed report, `Conflict` when the agent no longer holds
 /// the build.
 pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Result<()> {
-    let CommitReport { attempt: _, branch, sha, author, message, base } = report;
+    let CommitReport { attempt: _, branch, sha, author, message, base, release_notes } = report;
     if !is_sha(sha) {
         return Err(Error::invalid_parameter("sha"));
     }
     let fits = branch.len() <= MAX_NAME && author.len() <= MAX_NAME && message.len() <= MAX_MESSAGE;
+    let notes = release_notes.as_deref().unwrap_or_default();
     let has_nul = [branch, author, message].iter().any(|text| text.contains('\0'));
+    if notes.len() > MAX_NOTES_BYTES || notes.contains('\0') {
+        return Err(Error::invalid_parameter("release_notes"));
+    }
     if !fits || has_nul {
         return Err(Error::invalid_parameter("commit"));
     }
@@ -40,6 +44,9 @@ pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Res
     db::builds::set_commit(&mut tx, &build.id, holder.attempt, &commit).await?;
     if build.branch.is_empty() && !branch.is_empty() {
         db::apps::upsert_branch(&mut tx, &build.app_id, branch).await?;
+    }
+    if !notes.is_empty() {
+        db::deployments::set_build_notes(&mut tx, &build.id, notes).await?;
     }
     let build = Build { commit_sha: sha.clone(), ..build };
     statuses::tell(app, &mut tx, &build, build.status).await?;

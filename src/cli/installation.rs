@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Clock, Settings};
 use crate::blobs::Blobs;
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, Mail};
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::notify::email::Mailer;
 use crate::secrets::Keys;
 
 /// Opens what `config` names, creating and migrating it where needed. Safe
@@ -31,6 +32,7 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
         db,
         blobs: Blobs::open_local(&config.data_dir.join("blobs"))?,
         keys: Keys::open(&config.data_dir)?,
+        mailer: mailer(config)?,
         clock: Clock::System,
         settings: Settings {
             public_url: config.public_url.clone(),
@@ -44,6 +46,14 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
         },
         closing: CancellationToken::new(),
     }))
+}
+
+fn mailer(config: &Config) -> Result<Mailer> {
+    let Mail { smtp_url, from } = &config.mail;
+    match smtp_url {
+        Some(url) => Mailer::smtp(url, from),
+        None => Mailer::folder(config.data_dir.join("mail"), from),
+    }
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

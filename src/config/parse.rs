@@ -10,6 +10,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::file::Raw;
 use super::{Database, LogFormat};
+use crate::model::email::Email;
 use crate::model::secret::Secret;
 
 /// A value and the folder its relative paths start from.
@@ -75,6 +76,25 @@ pub fn database(value: &Value<'_>) -> Result<Database, String> {
         return Err("unknown kind of database".into());
     }
     Ok(Database::Postgres(Secret::new(text)))
+}
+
+/// A mail server that `notify::email` can talk to.
+pub fn smtp_url(value: &Value<'_>) -> Result<Secret, String> {
+    let text = value.text()?;
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let plain = matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some();
+    if plain { Ok(Secret::new(text)) } else { Err(unusable(text)) }
+}
+
+/// An address with or without a name.
+pub fn mailbox(value: &Value<'_>) -> Result<String, String> {
+    let text = value.text()?;
+    let address = match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
+        Some((_, address)) => address,
+        None => text,
+    };
+    let sane = !text.chars().any(char::is_control) && address.parse::<Email>().is_ok();
+    if sane { Ok(text.to_owned()) } else { Err(unusable(text)) }
 }
 
 /// A PostgreSQL URL without password and parameters, which may hold one too.

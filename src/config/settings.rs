@@ -57,6 +57,13 @@ pub const SETTINGS: &[Setting] = &[
         "a whole number from 0 (no limit) to 100000000",
     ),
     setting("links.ttl_minutes", Shape::Number, "a whole number from 1 to 525600 (a year)"),
+    Setting {
+        key: "mail.smtp_url",
+        shape: Shape::Text,
+        expected: "smtp://user:password@host:port?tls=required or smtps://user:password@host",
+        secret: true,
+    },
+    setting("mail.from", Shape::Text, "an address such as Shipmate <ci@example.com>"),
     setting("log.format", Shape::Text, "text or json"),
     setting(
         "log.level",

@@ -81,6 +81,8 @@ fn every_setting_can_come_from_the_environment() {
         ("SHIPMATE_LIMITS_LEASE_SECONDS", "30"),
         ("SHIPMATE_LIMITS_REQUESTS_PER_MINUTE", "900"),
         ("SHIPMATE_LINKS_TTL_MINUTES", "5"),
+        ("SHIPMATE_MAIL_SMTP_URL", "smtps://ci:hunter2@mail.example.com"),
+        ("SHIPMATE_MAIL_FROM", "CI <ci@example.com>"),
         ("SHIPMATE_LOG_FORMAT", "json"),
         ("SHIPMATE_LOG_LEVEL", "info,shipmate=debug"),
         ("SHIPMATE_TOKEN", "for the client verbs"),
@@ -103,6 +105,8 @@ fn every_setting_can_come_from_the_environment() {
     limits.lease_seconds = 30
     limits.requests_per_minute = 900
     links.ttl_minutes = 5
+    mail.smtp_url = smtps://ci:[secret]@mail.example.com
+    mail.from = CI <ci@example.com>
     log.format = json
     log.level = shipmate=debug,info
     ");

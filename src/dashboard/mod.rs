@@ -16,12 +16,14 @@ mod assets;
 mod badge;
 mod build;
 mod builds;
+mod install;
 mod notice;
 mod page;
 mod place;
 mod public;
 mod session;
 mod sign_in;
+mod tester;
 mod words;
 
 /// Every page.
@@ -52,6 +54,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/wizard/build/select-repo", get(notice::wizard))
         .route("/apps/wizard/build/select-source", get(notice::wizard))
         .route("/status", get(notice::status))
+        .merge(install::routes())
 }
 
 async fn start(_: session::Visit) -> Result<Response, page::PageFault> {

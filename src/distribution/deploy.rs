@@ -179,8 +179,9 @@ pub async fn deploy_each(app: &App, id: &BuildId) -> Result<()> {
     let Some(build) = db::builds::find(&mut tx, id).await? else { return Ok(()) };
     let Some(row) = db::apps::find(&mut tx, &build.app_id).await? else { return Ok(()) };
     drop(tx);
-    if check(&build).is_err() {
-        return Ok(());
+    match check(&build) {
+        Err(Error::Conflict(_)) => return Ok(()),
+        other => other?,
     }
     groups::ensure_team(app, &row).await?;
     let mut tx = app.db.write().await?;

@@ -1,12 +1,18 @@
 //! Signed links to install pages and to unsubscribe. A key opens just what it
 //! names, for a while; what it names is never an address.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::app::App;
-use crate::model::app::Platform;
-use crate::model::ids::{AppId, BuildId, RecipientId};
+use crate::model::app::{App as AppRow, Platform};
+use crate::model::ids::{AppId, ArtifactId, BuildId, RecipientId};
+use crate::model::time::Millis;
 
 /// Links in mail are opened weeks later, unlike those in an API answer.
 const MAIL_LINK_MS: i64 = 90 * 24 * 3_600_000;
+/// A device stays registered for a year.
+const TESTER_MS: i64 = 365 * 24 * 3_600_000;
 /// An unsubscribe link has to work as long as mail is kept.
 const UNSUBSCRIBE_MS: i64 = 10 * 365 * 24 * 3_600_000;
 
@@ -47,9 +53,55 @@ pub fn open(app: &App, key: &str) -> Option<Pass> {
     Some(Pass { build: build.parse().ok()?, recipient })
 }
 
-/// The install page of the newest success of a branch, for whoever holds it.
+/// What iOS reads to install a package of the build.
+pub fn manifest_url(app: &App, pass: &Pass, artifact: &ArtifactId) -> String {
+    of_package(app, "manifest", pass, artifact)
+}
+
+pub fn icon_url(app: &App, pass: &Pass, artifact: &ArtifactId) -> String {
+    of_package(app, "icon", pass, artifact)
+}
+
+fn of_package(app: &App, what: &str, pass: &Pass, artifact: &ArtifactId) -> String {
+    let (origin, key) = (&app.settings.dashboard_url, sign(app, pass));
+    format!("{origin}/download/{what}?artifact={artifact}&key={key}")
+}
+
+/// What a device keeps to say whose it is.
+pub fn tester_cookie(app: &App, address: &str) -> String {
+    let subject = format!("tester~{}", URL_SAFE_NO_PAD.encode(address));
+    app.keys.sign_link(&subject, app.clock.now().plus(TESTER_MS))
+}
+
+/// The address in a cookie that is ours.
+pub fn open_tester_cookie(app: &App, value: &str) -> Option<String> {
+    let subject = app.keys.verify_link(value, app.clock.now())?;
+    let bytes = URL_SAFE_NO_PAD.decode(subject.strip_prefix("tester~")?).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// The key of the install pages of the newest success of each branch.
 pub fn branch_key(app: &App, id: &AppId) -> String {
     app.keys.sign_link(&format!("branch~{id}"), app.clock.now().plus(MAIL_LINK_MS))
+}
+
+/// The page that shows the newest success of a branch, and how long it works.
+pub fn branch_url(
+    app: &App,
+    row: &AppRow,
+    branch: Option<&str>,
+    scheme: Option<&str>,
+) -> (String, Millis) {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("appID", row.id.as_str());
+    for (name, value) in [("branch", branch), ("scheme", scheme)] {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let query = query.append_pair("key", &branch_key(app, &row.id)).finish();
+    let (origin, platform) = (&app.settings.dashboard_url, row.platform.as_str());
+    (format!("{origin}/download/{platform}?{query}"), app.clock.now().plus(MAIL_LINK_MS))
 }
 
 /// True if `key` opens the branches of this app.

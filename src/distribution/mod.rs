@@ -4,8 +4,20 @@
 
 pub mod deploy;
 pub mod groups;
+pub mod install;
 pub mod links;
+pub mod mail;
 pub mod notes;
 pub mod progress;
 
+use crate::model::app::Platform;
+
 pub use progress::{launched, newer_for};
+
+/// How people call a platform.
+pub fn shown_platform(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Ios => "iOS",
+        Platform::Android => "Android",
+    }
+}

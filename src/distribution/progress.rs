@@ -3,9 +3,9 @@
 
 use crate::app::App;
 use crate::db::{self, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::build::Build;
-use crate::model::ids::RecipientId;
+use crate::model::ids::{BuildId, RecipientId};
 
 use super::links;
 
@@ -17,8 +17,33 @@ pub async fn opened(app: &App, tx: &mut Tx, recipient: &RecipientId) -> Result<(
     db::deployments::set_opened(tx, recipient, app.clock.now()).await
 }
 
+/// Bears a download link of an install page that is nobody's own.
+pub const ANYBODY: &str = "install";
+
+/// A package of `build` is about to be sent through a link of an install page;
+/// `bearer` is a recipient or `ANYBODY`. `starts`: the device fetches it, and
+/// does not only ask what is there.
+///
+/// # Errors
+/// `NotFound` for a build that is disabled meanwhile (DEP-12).
+pub async fn hand_out(app: &App, build: &BuildId, bearer: &str, starts: bool) -> Result<()> {
+    let mut tx = app.db.read().await?;
+    let found = db::builds::find(&mut tx, build).await?.ok_or_else(Error::not_found)?;
+    drop(tx);
+    if found.disabled {
+        return Err(Error::not_found());
+    }
+    if starts && bearer != ANYBODY {
+        let recipient = bearer.parse().map_err(|_| Error::not_found())?;
+        let mut tx = app.db.write().await?;
+        downloaded(app, &mut tx, &recipient).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 /// The package was fetched through the link of this recipient.
-pub async fn downloaded(app: &App, tx: &mut Tx, recipient: &RecipientId) -> Result<()> {
+async fn downloaded(app: &App, tx: &mut Tx, recipient: &RecipientId) -> Result<()> {
     db::deployments::set_downloaded(tx, recipient, app.clock.now()).await
 }
 

@@ -13,7 +13,8 @@ use crate::builds::{fold, reap};
 use crate::db;
 use crate::db::jobs::Job;
 use crate::db::wake::Topic;
-use crate::distribution::deploy;
+use crate::distribution::deploy::{self, SEND_MAIL};
+use crate::distribution::mail;
 use crate::error::{Error, Result};
 use crate::model::time::Millis;
 
@@ -23,6 +24,8 @@ const HIDDEN_MS: i64 = 10 * 60_000;
 const POLL: Duration = Duration::from_secs(5);
 /// How often leases are judged.
 const REAP_EVERY: Duration = Duration::from_secs(5);
+/// How often the clock is compared with groups' schedules, which are whole minutes.
+const SCHEDULES_EVERY: Duration = Duration::from_secs(15);
 /// First delay of a job that failed; doubles up to `MAX_DELAY_MS`.
 const FIRST_DELAY_MS: i64 = 1_000;
 const MAX_DELAY_MS: i64 = 10 * 60_000;
@@ -90,6 +93,10 @@ async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
             deploy::deploy_each(app, &id).await
         }
+        SEND_MAIL => {
+            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+            mail::send(app, &id).await
+        }
         other => Err(Error::bug("running a job", format!("unknown kind {other}"))),
     }?;
     Ok(None)
@@ -107,6 +114,19 @@ pub async fn reap_leases(app: Arc<App>, shutdown: CancellationToken) {
         wait = REAP_EVERY.min(wait);
         if let Err(error) = reap::reap(&app).await {
             tracing::error!(%error, "judging leases failed");
+        }
+    }
+}
+
+/// Sends to the groups whose schedule is due, until `shutdown` (DEP-2).
+pub async fn deploy_on_schedule(app: Arc<App>, shutdown: CancellationToken) {
+    loop {
+        if let Err(error) = deploy::deploy_due(&app).await {
+            tracing::error!(%error, "deploying on schedule failed");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SCHEDULES_EVERY) => {}
+            () = shutdown.cancelled() => return,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The clone phase: from the assignment's source to a workspace, with git's
 //! words in the log and its credential out of it.
 
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -24,9 +26,11 @@ use crate::model::build::{FailureKind, Phase};
 use crate::model::log::Stream;
 use crate::model::origin::{Base, MergeStatus};
 use crate::model::secret::Secret;
-use crate::protocol::{Credential, PullSource, Source};
+use crate::protocol::{Credential, MAX_NOTES_BYTES, PullSource, Source};
 
 const STEP: &str = "checkout";
+/// What testers read, if the repository's root has it (DEP-8).
+const NOTES: &str = "buddybuild_release_notes.txt";
 
 impl Course<'_> {
     /// Returns the branch as scripts know it (see `shown_branch`), and where
@@ -141,7 +145,8 @@ impl Course<'_> {
     async fn found(&self, head: &Head, base: Option<Base>, begin: Instant) -> Result<(), Halt> {
         let line = format!("{}, after {}", line_of(head), seconds(begin.elapsed()));
         self.say(STEP, &line).await;
-        match self.report.commit(head, base).await {
+        let notes = release_notes(&self.layout.workspace);
+        match self.report.commit(head, base, notes).await {
             Err(ReportError::Lost) => return Err(Halt::Cancelled),
             Err(error) => self.say(STEP, &format!("The commit is not recorded: {error}")).await,
             Ok(()) => {}
@@ -298,4 +303,21 @@ fn shapes(credential: &Credential) -> Vec<Secret> {
     }
     shapes.retain(|shape| !shape.is_empty() && shape != "x-oauth-basic");
     shapes.into_iter().map(Secret::new).collect()
+}
+
+/// The release notes of a checkout, cut to what a report carries. Only a plain
+/// file counts: a link could lead out of the repository.
+fn release_notes(workspace: &Path) -> Option<String> {
+    let path = workspace.join(NOTES);
+    if !std::fs::symlink_metadata(&path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(&path).ok()?;
+    file.take(MAX_NOTES_BYTES as u64).read_to_end(&mut bytes).ok()?;
+    let mut text = String::from_utf8_lossy(&bytes).replace('\0', "");
+    // A character that was cut in two has become three bytes.
+    text.truncate(text.floor_char_boundary(MAX_NOTES_BYTES));
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }

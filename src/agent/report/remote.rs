@@ -103,7 +103,12 @@ impl RemoteReport {
         self.phase.borrow().as_str()
     }
 
-    pub async fn commit(&self, head: &Head, base: Option<Base>) -> Result<(), ReportError> {
+    pub async fn commit(
+        &self,
+        head: &Head,
+        base: Option<Base>,
+        release_notes: Option<String>,
+    ) -> Result<(), ReportError> {
         let Head { branch, sha, author, message } = head.clone();
         let body = CommitReport {
             attempt: self.lease.attempt,
@@ -112,6 +117,7 @@ impl RemoteReport {
             author,
             message: fit::cut(message),
             base: base.map(|base| Base { message: fit::cut(base.message), ..base }),
+            release_notes,
         };
         self.lease.commit(&body).await
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -13,8 +13,9 @@ use crate::api::v1::links;
 use crate::api::v1::packages::Package;
 use crate::api::v1::wire;
 use crate::app::App;
-use crate::builds::artifacts;
+use crate::builds::artifacts::{self, Opened};
 use crate::db;
+use crate::distribution::progress;
 use crate::error::{Error, Result};
 use crate::http::auth::bearer_token;
 use crate::http::error::Fault;
@@ -65,12 +66,19 @@ pub async fn list(
 /// Without a key: the first file that the build offers.
 pub async fn download(
     State(app): State<Arc<App>>,
+    method: Method,
     headers: HeaderMap,
     params: Params,
 ) -> Result<Response, Fault> {
     let build: BuildId = params.opt("buildID")?.ok_or_else(Error::not_found)?;
     let artifact = match params.opt_str("key")? {
-        Some(key) => artifacts::open_link(&app, &build, &key).await?,
+        Some(key) => {
+            let Opened { artifact, bearer } = artifacts::open_link(&app, &build, &key).await?;
+            if let Some(bearer) = bearer {
+                progress::hand_out(&app, &build, &bearer, method == Method::GET).await?;
+            }
+            artifact
+        }
         None => first_download(&app, &headers, &build).await?,
     };
     Ok(send(&app, &headers, &artifact).await?)
@@ -95,12 +103,21 @@ async fn send(app: &App, headers: &HeaderMap, artifact: &Artifact) -> Result<Res
     };
     let body = app.blobs.read(&artifact.blob_key, start..start + len).await?;
     let mut response = head
-        .header(header::CONTENT_TYPE, "application/octet-stream")
+        .header(header::CONTENT_TYPE, media_type(&artifact.name))
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .body(Body::from_stream(body))
         .map_err(|cause| Error::internal("sending a file", cause))?;
     response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition(&artifact.name)?);
     Ok(response)
+}
+
+/// Android offers to install what has its packages' own type.
+fn media_type(name: &str) -> &'static str {
+    if name.to_lowercase().ends_with(".apk") {
+        "application/vnd.android.package-archive"
+    } else {
+        "application/octet-stream"
+    }
 }
 
 /// `attachment` with the name in both forms of RFC 6266.

@@ -109,6 +109,7 @@ impl FakeAgent {
             author: "Ann".into(),
             message: "Begin".into(),
             base: None,
+            release_notes: None,
         };
         self.post(&format!("builds/{}/commit", held.build), &report).await
     }

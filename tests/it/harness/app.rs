@@ -19,6 +19,7 @@ use shipmate::model::app::{App as AppRow, Platform};
 use shipmate::model::build::{Build, Trigger};
 use shipmate::model::ids::BuildId;
 use shipmate::model::secret::Secret;
+use shipmate::notify::email::Mailer;
 use shipmate::secrets::Keys;
 use tempfile::TempDir;
 
@@ -53,6 +54,8 @@ impl Stage for TestApp {
             db: db.open().await,
             blobs: Blobs::open_local(&dir.path().join("blobs")).expect("a blob folder"),
             keys: Keys::derive(&[7; 32]),
+            mailer: Mailer::folder(dir.path().join("mail"), "Shipmate <ci@example.org>")
+                .expect("a sender"),
             clock: Clock::Fixed(clock.clone()),
             settings: Settings {
                 public_url: "http://ci.example.org".into(),
@@ -71,6 +74,19 @@ impl Stage for TestApp {
 }
 
 impl TestApp {
+    /// The same application, set up otherwise. Only before anything uses it.
+    pub fn with(mut self, change: impl FnOnce(&mut App)) -> Self {
+        let mut app = Arc::into_inner(self.app).expect("nobody else has it yet");
+        change(&mut app);
+        self.app = Arc::new(app);
+        self
+    }
+
+    /// Runs all jobs that are due now.
+    pub async fn run_jobs(&self) {
+        while shipmate::jobs::run_one(&self.app).await.expect("the database answers") {}
+    }
+
     /// Moves the clock.
     pub fn advance(&self, ms: i64) {
         self.clock.fetch_add(ms, Ordering::SeqCst);

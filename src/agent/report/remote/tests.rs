@@ -203,7 +203,7 @@ async fn a_lost_lease_ends_every_call() {
         author: "A".into(),
         message: "m".into(),
     };
-    let lost = report.commit(&head, None).await;
+    let lost = report.commit(&head, None, None).await;
     assert!(matches!(lost, Err(ReportError::Lost)));
     assert!(lease.cancel.is_cancelled());
     let calls = server.read(|record| record.calls.len());
