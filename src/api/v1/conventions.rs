@@ -63,7 +63,7 @@ fn note_tag(read: &mut Operation) {
     };
     if answers_json {
         let text = "The `ETag` of an answer that you have; it is not sent again.";
-        add_header(read, "If-None-Match", text);
+        add_header(read, "If-None-Match", text, None);
         add(read, "304", Response::new("Unchanged since the answer with that `ETag`."));
     }
 }
@@ -71,15 +71,15 @@ fn note_tag(read: &mut Operation) {
 fn note_key(post: &mut Operation) {
     let text = "A word of yours, up to 255 visible characters. The same call with the same word \
         within 24 hours runs once and gets the first answer again.";
-    add_header(post, "Idempotency-Key", text);
+    add_header(post, "Idempotency-Key", text, Some(255));
     refuse(post, "400", "Malformed parameter, body or `Idempotency-Key`.");
     refuse(post, "409", "The first call with this `Idempotency-Key` is still running.");
     refuse(post, "413", "The body is too large.");
     refuse(post, "422", "The `Idempotency-Key` was used for another call.");
 }
 
-fn add_header(call: &mut Operation, name: &str, text: &str) {
-    let word = ObjectBuilder::new().schema_type(Type::String).max_length(Some(255)).build();
+fn add_header(call: &mut Operation, name: &str, text: &str, max: Option<usize>) {
+    let word = ObjectBuilder::new().schema_type(Type::String).max_length(max).build();
     let parameter: Parameter = ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
