@@ -4,10 +4,12 @@
 //! the network, the file system, a database, a clock or an async runtime; it
 //! knows nothing of the server that stores what it reads.
 
+pub mod acra;
 mod cases;
 pub mod coverage;
 mod detect;
 mod error;
+pub mod java;
 pub mod jest;
 pub mod junit;
 mod limits;
