@@ -44,6 +44,8 @@ pub struct Settings {
     pub requests_per_minute: u32,
     /// Life of a signed download link.
     pub link_ttl_ms: i64,
+    /// Calls of one device's SDK, at once and on average.
+    pub reports_per_minute: u32,
 }
 
 /// Where the time comes from.

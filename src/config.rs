@@ -96,6 +96,8 @@ pub struct Limits {
     pub lease: Duration,
     /// Calls that a token may make in a minute; 0 = no limit.
     pub requests_per_minute: u32,
+    /// Calls of one device's SDK, at once and on average.
+    pub reports_per_minute: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,6 +248,7 @@ impl Config {
             "limits.kill_grace_seconds" => self.limits.kill_grace.as_secs().to_string(),
             "limits.lease_seconds" => self.limits.lease.as_secs().to_string(),
             "limits.requests_per_minute" => self.limits.requests_per_minute.to_string(),
+            "limits.reports_per_minute" => self.limits.reports_per_minute.to_string(),
             "links.ttl_minutes" => (self.links.ttl.as_secs() / 60).to_string(),
             "mail.smtp_url" => self
                 .mail
@@ -288,6 +291,9 @@ fn resolve_limits(layers: &mut Layers) -> Limits {
         requests_per_minute: layers
             .take("limits.requests_per_minute", parse::number(0, 100_000_000))
             .unwrap_or(DEFAULT_REQUESTS_PER_MINUTE),
+        reports_per_minute: layers
+            .take("limits.reports_per_minute", parse::number(1, 10_000))
+            .unwrap_or(60),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::http::metrics::{MEDIA_TYPE, Metrics};
 use crate::http::middleware::{Door, Guards, Limits};
 use crate::http::rate::RateLimit;
 use crate::http::reply;
-use crate::{agent_api, api, dashboard, db};
+use crate::{agent_api, api, dashboard, db, sdk};
 
 /// The whole server behind its conventions.
 pub fn door(app: Arc<App>) -> Result<Door> {
@@ -29,6 +29,7 @@ pub fn door(app: Arc<App>) -> Result<Door> {
         .merge(api::v1::routes())
         .merge(agent_api::routes())
         .merge(dashboard::routes())
+        .merge(sdk::routes(app.settings.reports_per_minute))
         .merge(probes(metrics.clone()))
         .with_state(app.clone())
         .merge(reference(&app)?);

@@ -249,6 +249,15 @@ pub fn is_plausible_token(prefix: &str, token: &str) -> bool {
     }
 }
 
+/// A random UUID (version 4, RFC 9562), for file names that clients expect.
+pub fn random_uuid() -> String {
+    let mut bytes = random::<16>();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let text = hex(&bytes);
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+}
+
 /// What is stored of a token. It has 256 random bits, so a plain hash is
 /// enough: there is nothing to guess.
 pub fn hash_token(token: &str) -> String {
@@ -340,6 +349,15 @@ mod tests {
         // For those who write a scanner: the text and its checksum.
         let text = format!("smp_{}", "a".repeat(43));
         assert_eq!(token_check(&text), "1jjgXr");
+    }
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        let uuid = random_uuid();
+        assert_eq!(uuid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_eq!(&uuid[14..15], "4");
+        assert!("89ab".contains(&uuid[19..20]));
+        assert_ne!(uuid, random_uuid());
     }
 
     #[test]

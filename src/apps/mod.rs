@@ -43,8 +43,12 @@ pub struct NewApp<'a> {
 /// # Errors
 /// `Invalid`, naming the parameter `app_name` or `repo_url`.
 pub async fn add(app: &App, tx: &mut Tx, new: &NewApp<'_>) -> Result<AppRow> {
+    add_as(app, tx, AppId::generate(app.clock.now()), new).await
+}
+
+/// `add`, for an app that has an id already: it comes from another server.
+pub async fn add_as(app: &App, tx: &mut Tx, id: AppId, new: &NewApp<'_>) -> Result<AppRow> {
     let now = app.clock.now();
-    let id = AppId::generate(now);
     let name = checked_name(new.name)?.to_owned();
     let (repo_url, sealed) = checked_repository(app, &id, new.repo_url)?;
     let row = AppRow {

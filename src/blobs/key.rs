@@ -2,7 +2,7 @@
 
 use object_store::path::Path;
 
-use crate::model::ids::{ArtifactId, BuildId, SecureFileId};
+use crate::model::ids::{ArtifactId, BuildId, MediaId, SecureFileId};
 
 /// What a blob is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum BlobKey {
     SecureFile(SecureFileId),
     /// A finished log: concatenated zstd frames of plain text.
     Log(BuildId),
+    /// A picture, video or device log that came with feedback or a crash.
+    Media(MediaId),
 }
 
 impl BlobKey {
@@ -30,6 +32,7 @@ impl std::fmt::Display for BlobKey {
             Self::Icon(build, artifact) => write!(f, "icons/{build}/{artifact}"),
             Self::SecureFile(id) => write!(f, "secure-files/{id}"),
             Self::Log(build) => write!(f, "logs/{build}.zst"),
+            Self::Media(id) => write!(f, "media/{id}"),
         }
     }
 }

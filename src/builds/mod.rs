@@ -6,6 +6,7 @@ pub mod artifacts;
 pub mod cancel;
 pub mod finish;
 pub mod fold;
+pub mod import;
 pub mod logs;
 pub mod packages;
 pub mod queue;

@@ -15,7 +15,7 @@ const MAX_NAME: usize = 1_000;
 /// Longest failure message, in bytes; the rest is cut.
 const MAX_MESSAGE: usize = 64 << 10;
 /// Coverage targets of one build.
-const MAX_TARGETS: i64 = 10_000;
+pub(super) const MAX_TARGETS: i64 = 10_000;
 
 /// Stores a batch; repeating it changes nothing. A build that was cancelled
 /// meanwhile keeps the summary it ended with, so its late results are dropped.
@@ -40,7 +40,7 @@ pub async fn add_tests(app: &App, holder: Holder<'_>, batch: &TestBatch) -> Resu
     tx.commit().await
 }
 
-fn bounded(test: &TestResult) -> TestResult {
+pub(super) fn bounded(test: &TestResult) -> TestResult {
     let TestResult { run, target, suite, name, passed, duration_ms, message, file, line } = test;
     TestResult {
         run: cut(run, MAX_NAME),
@@ -89,7 +89,7 @@ pub async fn add_coverage(app: &App, holder: Holder<'_>, batch: &CoverageBatch) 
     tx.commit().await
 }
 
-fn figures(target: &TargetCoverage) -> impl Iterator<Item = f64> {
+pub(super) fn figures(target: &TargetCoverage) -> impl Iterator<Item = f64> {
     let of_file = |file: &FileCoverage| {
         let of_functions = file.functions.iter().map(|f: &FunctionCoverage| f.coverage);
         std::iter::once(file.coverage).chain(of_functions).collect::<Vec<_>>()

@@ -43,6 +43,7 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
             lease_ms: millis(config.limits.lease),
             requests_per_minute: config.limits.requests_per_minute,
             link_ttl_ms: i64::try_from(config.links.ttl.as_millis()).unwrap_or(i64::MAX),
+            reports_per_minute: config.limits.reports_per_minute,
         },
         closing: CancellationToken::new(),
     }))

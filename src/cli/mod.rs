@@ -22,6 +22,7 @@ mod demo;
 mod download;
 mod failure;
 mod follow;
+mod import;
 pub mod installation;
 mod login;
 mod logs;
@@ -67,6 +68,8 @@ pub enum Command {
     Build(build::BuildArgs),
     /// Manage users, apps and tokens on the server's own machine
     Admin(admin::AdminArgs),
+    /// Bring the data of another server into this one, on its own machine
+    Import(import::ImportArgs),
     /// Show the effective settings and where they come from, or all faults
     CheckConfig(check_config::CheckConfigArgs),
     /// Store a server address and access token for the commands below
@@ -146,6 +149,7 @@ async fn run(cli: Cli, console: &mut Console) -> u8 {
         Command::Agent(args) => agent::run(args, console).await,
         Command::Build(args) => build::run(args, console).await,
         Command::Admin(args) => admin::run(args, console).await,
+        Command::Import(args) => import::run(args, console).await,
         Command::CheckConfig(args) => check_config::run(&args, console),
         Command::Login(args) => login::run(&args, console).await,
         Command::Apps(args) => apps::run(&args, console).await,

@@ -104,6 +104,7 @@ async fn check_config_shows_values_with_their_source() {
     limits.kill_grace_seconds   10                          default
     limits.lease_seconds        60                          default
     limits.requests_per_minute  600000                      default
+    limits.reports_per_minute   60                          default
     links.ttl_minutes           1440                        default
     log.format                  text                        default
     log.level                   info                        default

@@ -56,6 +56,7 @@ pub const SETTINGS: &[Setting] = &[
         Shape::Number,
         "a whole number from 0 (no limit) to 100000000",
     ),
+    setting("limits.reports_per_minute", Shape::Number, "a whole number from 1 to 10000"),
     setting("links.ttl_minutes", Shape::Number, "a whole number from 1 to 525600 (a year)"),
     Setting {
         key: "mail.smtp_url",

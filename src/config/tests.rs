@@ -80,6 +80,7 @@ fn every_setting_can_come_from_the_environment() {
         ("SHIPMATE_LIMITS_KILL_GRACE_SECONDS", "0"),
         ("SHIPMATE_LIMITS_LEASE_SECONDS", "30"),
         ("SHIPMATE_LIMITS_REQUESTS_PER_MINUTE", "900"),
+        ("SHIPMATE_LIMITS_REPORTS_PER_MINUTE", "7"),
         ("SHIPMATE_LINKS_TTL_MINUTES", "5"),
         ("SHIPMATE_MAIL_SMTP_URL", "smtps://ci:hunter2@mail.example.com"),
         ("SHIPMATE_MAIL_FROM", "CI <ci@example.com>"),
@@ -104,6 +105,7 @@ fn every_setting_can_come_from_the_environment() {
     limits.kill_grace_seconds = 0
     limits.lease_seconds = 30
     limits.requests_per_minute = 900
+    limits.reports_per_minute = 7
     links.ttl_minutes = 5
     mail.smtp_url = smtps://ci:[secret]@mail.example.com
     mail.from = CI <ci@example.com>

@@ -48,6 +48,57 @@ pub async fn insert(tx: &mut Tx, build: &NewBuild<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A build that is over, as another server told of it.
+#[derive(Debug)]
+pub struct FinishedBuild<'a> {
+    pub id: &'a BuildId,
+    pub app_id: &'a AppId,
+    pub number: i64,
+    pub status: BuildStatus,
+    pub scheme: &'a str,
+    pub repo_url: &'a str,
+    pub branch: &'a str,
+    pub commit_sha: &'a str,
+    pub commit_author: &'a str,
+    pub commit_message: &'a str,
+    pub created_at: Millis,
+    pub started_at: Millis,
+    pub finished_at: Millis,
+    /// (count, passed), `None` when no tests ran.
+    pub tests: Option<(i64, i64)>,
+    pub coverage: Option<f64>,
+}
+
+/// Adds a finished build; false if its id is taken, or its number and scheme.
+/// Nobody knows any more who triggered it: the API, if asked.
+pub async fn insert_finished(tx: &mut Tx, build: &FinishedBuild<'_>) -> Result<bool> {
+    let changed = sql("INSERT INTO builds (id, app_id, number, status, phase, scheme, repo_url,
+           branch, commit_sha, commit_author, commit_message, triggered_by, created_at,
+           started_at, finished_at, tests_count, tests_passed, coverage)
+         VALUES ($1, $2, $3, $4, 'done', $5, $6, $7, $8, $9, $10, 'api_triggered', $11, $12, $13,
+           $14, $15, $16)
+         ON CONFLICT DO NOTHING")
+    .bind(build.id)
+    .bind(build.app_id)
+    .bind(build.number)
+    .bind(build.status.as_str())
+    .bind(build.scheme)
+    .bind(build.repo_url)
+    .bind(build.branch)
+    .bind(build.commit_sha)
+    .bind(build.commit_author)
+    .bind(build.commit_message)
+    .bind(build.created_at)
+    .bind(build.started_at)
+    .bind(build.finished_at)
+    .bind(build.tests.map(|t| t.0))
+    .bind(build.tests.map(|t| t.1))
+    .bind(build.coverage)
+    .exec(tx)
+    .await?;
+    Ok(changed == 1)
+}
+
 pub async fn find(tx: &mut Tx, id: &BuildId) -> Result<Option<Build>> {
     sql(concat!("SELECT ", build_columns!(), " FROM builds b WHERE b.id = $1"))
         .bind(id)

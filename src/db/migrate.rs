@@ -19,6 +19,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     5 "0005_jobs",
     6 "0006_build_origins",
     7 "0007_audit",
+    9 "0009_feedback",
     10 "0010_packages",
     11 "0011_manage",
     15 "0015_statuses",

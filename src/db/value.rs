@@ -6,9 +6,9 @@ use sqlx::sqlite::SqliteArguments;
 
 use crate::error::{Error, Result};
 use crate::model::ids::{
-    AgentId, AppId, ArtifactId, AuditId, BuildId, CrashReportId, DeliveryId, DeploymentId,
-    FeedbackId, GroupId, InvitationId, JobId, MediaId, OrgId, RecipientId, ScheduleId,
-    SecureFileId, SessionId, StatusId, TokenId, UserId,
+    AgentId, AppId, ArtifactId, AuditId, BuildId, CrashGroupId, CrashReportId, DeliveryId,
+    DeploymentId, FeedbackId, GroupId, InvitationId, JobId, MediaId, OrgId, RecipientId,
+    ScheduleId, SecureFileId, SessionId, StatusId, TokenId, UserId,
 };
 use crate::model::time::Millis;
 
@@ -64,6 +64,7 @@ text_values!(
     ArtifactId,
     AuditId,
     BuildId,
+    CrashGroupId,
     CrashReportId,
     DeliveryId,
     DeploymentId,

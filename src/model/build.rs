@@ -49,7 +49,6 @@ macro_rules! text_enum {
         }
     };
 }
-
 pub(crate) use text_enum;
 
 text_enum! {

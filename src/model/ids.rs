@@ -107,6 +107,8 @@ ids! {
     RecipientId,
     FeedbackId,
     CrashReportId,
+    /// Made of what the reports share, not of a time.
+    CrashGroupId,
     MediaId,
     DeliveryId,
     ScheduleId,

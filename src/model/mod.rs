@@ -7,6 +7,7 @@ pub mod artifact;
 pub mod build;
 pub mod distribution;
 pub mod email;
+pub mod feedback;
 pub mod hex;
 pub mod ids;
 pub mod log;

@@ -19,9 +19,9 @@ const LAYERS: &[&[&str]] = &[
     &["main", "lib"],
     &["cli"],
     &["router"],
-    &["api", "dashboard", "hooks", "agent_api", "jobs"],
+    &["api", "dashboard", "hooks", "sdk", "agent_api", "jobs"],
     &["http"],
-    &["accounts", "apps", "builds", "distribution"],
+    &["accounts", "apps", "builds", "distribution", "feedback"],
     &["app"],
     &["db", "blobs", "git", "notify", "secrets"],
     &["model", "error", "config", "protocol"],
@@ -45,8 +45,13 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 /// The functions of `db` that write `builds.status`, as `module::function`.
 /// Only `builds` calls them.
-const STATUS_WRITERS: &[&str] =
-    &["builds::insert", "builds::claim_oldest", "builds::end", "builds::requeue"];
+const STATUS_WRITERS: &[&str] = &[
+    "builds::insert",
+    "builds::insert_finished",
+    "builds::claim_oldest",
+    "builds::end",
+    "builds::requeue",
+];
 
 const MAX_LINES: usize = 500;
 

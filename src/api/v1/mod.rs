@@ -14,13 +14,17 @@ pub mod builds;
 pub mod ccmenu;
 pub mod collaborators;
 mod conventions;
+pub mod crash_groups;
+pub mod crashes;
 pub mod deployments;
 pub mod docs;
+pub mod feedback;
 pub mod files;
 pub mod groups;
 pub mod links;
 pub mod log;
 pub mod manage;
+pub mod media;
 pub mod openapi;
 pub mod organisations;
 pub mod packages;
@@ -114,6 +118,39 @@ fn secrets() -> Router<Arc<App>> {
             "/v1/organisations/{organisation_id}/ssh-hosts/{host}",
             put(ssh_key::set_host).delete(ssh_key::forget_host),
         )
+        .route("/v1/ccmenu", get(ccmenu::show))
+        .route("/v1/ip-ranges", get(server::ip_ranges))
+        .route("/api/icons/{link}", get(packages::icon))
+        .route("/api/download/download-ipa", get(files::download))
+        .route("/api/download/download-apk", get(files::download))
+        .merge(feedback_routes())
+}
+
+/// What testers and crashed apps have sent. A known export tool uses the
+/// singular paths.
+fn feedback_routes() -> Router<Arc<App>> {
+    let mut routes = Router::new()
+        .route("/v1/apps/{app_id}/crash-groups", get(crash_groups::list))
+        .route(
+            "/v1/apps/{app_id}/crash-groups/{group_id}",
+            get(crash_groups::show).put(crash_groups::set_state),
+        )
+        .route("/media/{token}/{name}", get(media::read));
+    for name in ["feedback", "feedbacks"] {
+        let path = format!("/v1/apps/{{app_id}}/{name}");
+        routes = routes
+            .route(&path, get(feedback::list))
+            .route(&format!("{path}/{{id}}"), get(feedback::show).put(feedback::set_state))
+            .route(&format!("{path}/{{id}}/logs"), get(feedback::logs));
+    }
+    for name in ["crash-report", "crash-reports"] {
+        let path = format!("/v1/apps/{{app_id}}/{name}");
+        routes = routes
+            .route(&path, get(crashes::list))
+            .route(&format!("{path}/{{id}}"), get(crashes::show))
+            .route(&format!("{path}/{{id}}/logs"), get(crashes::logs));
+    }
+    routes
 }
 
 /// Groups, testers and deployments (api.md 3, rows 10 to 13). One spelling of

@@ -5,9 +5,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
-    apps, audit, builds, ccmenu, collaborators, conventions, deployments, files, groups, log,
-    manage, organisations, packages, results, secure_files, server, ssh_key, statuses, tokens,
-    variables, wire,
+    apps, audit, builds, ccmenu, collaborators, conventions, crashes, deployments, feedback, files,
+    groups, log, manage, organisations, packages, results, secure_files, server, ssh_key, statuses,
+    tokens, variables, wire,
 };
 use crate::error::{Error, Result};
 
@@ -105,6 +105,8 @@ pub fn document() -> utoipa::openapi::OpenApi {
         secure_files::Description::openapi(),
         ssh_key::Description::openapi(),
         ccmenu::Description::openapi(),
+        feedback::Description::openapi(),
+        crashes::Description::openapi(),
     ];
     for topic in topics {
         document.merge(topic);

@@ -58,6 +58,8 @@ const CALLS: &[Call] = &[
     // A queued build cannot be deployed.
     Call("POST", "/v1/builds/{build_id}/deployments", r#"{"testers": ["a@x"]}"#, Full, 409),
     Call("PUT", "/v1/builds/{build_id}/disabled", r#"{"disabled": true}"#, Full, 204),
+    Call("PUT", "/v1/apps/{app_id}/feedbacks/{feedback_id}", CLOSE, Full, 404),
+    Call("PUT", "/v1/apps/{app_id}/crash-groups/{group_id}", CLOSE, Full, 404),
     Call("POST", "/v1/organisations", r#"{"name": "New"}"#, Account, 201),
     Call("PUT", "/v1/organisations/{organisation_id}", r#"{"name": "New"}"#, OrgOwner, 204),
     Call("PUT", "/v1/organisations/{organisation_id}/members", MEMBER, OrgOwner, 204),
@@ -92,6 +94,7 @@ const PROVIDER: &str =
     r#"{"provider": "gitea", "base_url": "https://git.example.org", "token": "t"}"#;
 const ORG: &str = r#"{"organisation_id": "{organisation_id}"}"#;
 const READER: &str = r#"{"email": "some@example.org", "access": "read"}"#;
+const CLOSE: &str = r#"{"state": "closed"}"#;
 const MEMBER: &str = r#"{"email": "some@example.org", "role": "read"}"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Build rows: the compare-and-set moves, and what lists show.
 
 use shipmate::db::Db;
-use shipmate::db::builds::{self, Claim, Commit, End, Filter};
+use shipmate::db::builds::{self, Claim, Commit, End, Filter, FinishedBuild};
 use shipmate::db::sql::sql;
 use shipmate::model::account::{Access, Actor, Scope};
 use shipmate::model::build::{BuildStatus, Phase};
@@ -183,5 +183,40 @@ on_both! {
             assert!(found.iter().all(|b| b.app_id == app));
         }
         assert_eq!(builds::list_latest(&mut tx, &actor(true), None, false).await.unwrap().len(), 2);
+    }
+
+    async fn a_finished_build_of_another_server_is_whole_and_unique(db: Db) {
+        let mut tx = write(&db).await;
+        let app = add_app(&mut tx).await;
+        let id = BuildId::generate(T);
+        let past = |id, number| FinishedBuild {
+            id,
+            app_id: &app,
+            number,
+            status: BuildStatus::Failed,
+            scheme: ODD,
+            repo_url: "git@example.org:o/r.git",
+            branch: ODD,
+            commit_sha: "",
+            commit_author: ODD,
+            commit_message: ODD,
+            created_at: T,
+            started_at: T.plus(1),
+            finished_at: T.plus(2),
+            tests: Some((5, 4)),
+            coverage: Some(0.1 + 0.2),
+        };
+        assert!(builds::insert_finished(&mut tx, &past(&id, 7)).await.unwrap());
+        assert!(!builds::insert_finished(&mut tx, &past(&id, 8)).await.unwrap());
+        let other = BuildId::generate(T);
+        assert!(!builds::insert_finished(&mut tx, &past(&other, 7)).await.unwrap());
+        let found = builds::find(&mut tx, &id).await.unwrap().unwrap();
+        assert_eq!((found.status, found.phase, found.number), (BuildStatus::Failed, Phase::Done, 7));
+        assert_eq!((found.tests_count, found.tests_passed), (Some(5), Some(4)));
+        assert_eq!(found.coverage, Some(0.1 + 0.2));
+        assert_eq!((found.started_at, found.finished_at), (Some(T.plus(1)), Some(T.plus(2))));
+        assert_eq!((found.attempt, found.lease_until, found.downloads.as_str()), (0, None, "[]"));
+        assert_eq!((found.commit_message.as_str(), found.branch.as_str()), (ODD, ODD));
+        assert!(!builds::has_queued(&mut tx).await.unwrap());
     }
 }

@@ -66,6 +66,7 @@ impl Stage for TestApp {
                 lease_ms: LEASE_MS as u64,
                 requests_per_minute: 0,
                 link_ttl_ms: 3_600_000,
+                reports_per_minute: 600,
             },
             closing: tokio_util::sync::CancellationToken::new(),
         };

@@ -82,6 +82,14 @@ impl TestDb {
         url
     }
 
+    /// As `--database-url` takes it.
+    pub fn database_url(&self) -> String {
+        match &self.place {
+            Place::Sqlite(dir) => format!("sqlite:{}", dir.path().join("test.db").display()),
+            Place::Postgres { url, .. } => url.clone(),
+        }
+    }
+
     /// The product's handle, with the schema of today.
     pub async fn open(&self) -> Db {
         let db = self.connect().await;
