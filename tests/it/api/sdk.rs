@@ -4,8 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::json;
+use shipmate::db;
 use shipmate::model::app::App as AppRow;
-use shipmate::model::ids::BuildId;
+use shipmate::model::distribution::{Cause, Deployment};
+use shipmate::model::ids::{BuildId, DeploymentId, RecipientId};
 
 use super::*;
 
@@ -271,5 +273,68 @@ on_both! {
         app.advance(100);
         place.send_json("/api/feedback", &nobody).await.expect(404);
         place.send_json("/api/feedback", &nobody).await.expect(429);
+    }
+
+    async fn opening_an_app_counts_and_asks_for_a_newer_build(app: TestApp) {
+        let place = Place::new(&app).await;
+        app.advance(1_000);
+        let newer = app.trigger(&place.row).await;
+        let now = app.app.clock.now();
+        let deployment = Deployment {
+            id: DeploymentId::generate(now),
+            build_id: newer.clone(),
+            group_id: None,
+            group_name: String::new(),
+            cause: Cause::Manual,
+            notes: String::new(),
+            user_id: None,
+            created_at: now,
+        };
+        let tess = RecipientId::generate(now);
+        let mut tx = app.app.db.write().await.unwrap();
+        db::deployments::insert(&mut tx, &deployment, false).await.unwrap();
+        let address = "Tess@example.org".parse().unwrap();
+        db::deployments::insert_recipient(&mut tx, &tess, &deployment.id, &address).await.unwrap();
+        tx.commit().await.unwrap();
+        let about = |build: &BuildId, email: Value| {
+            json!({ "app_id": place.row.id, "build_id": build, "email": email,
+                "android_application_variant_name": "release" })
+        };
+        let ask = async |build: &BuildId, email: Value| {
+            let path = "/api/sdk/check-version/android";
+            let answer: Value = place.send_json(path, &about(build, email)).await.expect(200).json();
+            assert_eq!(answer.as_object().unwrap().len(), 1);
+            answer["url"].as_str().unwrap().to_owned()
+        };
+        let url = ask(&place.build, json!("tess@example.org")).await;
+        assert!(url.starts_with(&format!("http://ci.example.org/download/android?buildID={newer}")), "{url}");
+        // The SDK prompts once for a URL, so it must not change.
+        app.advance(86_400_000);
+        assert_eq!(ask(&place.build, json!("tess@example.org")).await, url);
+        assert_eq!(ask(&newer, json!("tess@example.org")).await, "");
+        for nobody in [json!("eve@example.org"), json!(null), json!(""), json!("null"), json!("x".repeat(9_000))] {
+            assert_eq!(ask(&place.build, nobody).await, "");
+        }
+        place.send_json("/api/sdk/check-version/ios", &about(&place.build, json!(null))).await.expect(200);
+        place.send_json("/api/sdk/check-version/web", &about(&place.build, json!(null))).await.expect(404);
+
+        let launched = async || {
+            let mut tx = app.app.db.read().await.unwrap();
+            let found = db::deployments::find_recipient(&mut tx, &tess).await.unwrap();
+            found.unwrap().launched_at
+        };
+        let path = "/api/sdk/open-event";
+        place.send_json(path, &about(&newer, json!("eve@example.org"))).await.expect(204);
+        place.send_json(path, &about(&newer, json!(null))).await.expect(204);
+        app.db.run("UPDATE builds SET disabled = TRUE").await;
+        place.send_json(path, &about(&newer, json!("tess@example.org"))).await.expect(204);
+        assert_eq!(launched().await, None);
+        app.db.run("UPDATE builds SET disabled = FALSE").await;
+        place.send_json(path, &about(&newer, json!("TESS@example.org"))).await.expect(204);
+        assert_eq!(launched().await, Some(app.app.clock.now()));
+        let unknown = BuildId::generate(now);
+        place.send_json(path, &about(&unknown, json!("tess@example.org"))).await.expect(404);
+        place.send(path, "application/json", "{").await.expect(400);
+        place.send(path, "application/json", "{}").await.expect(400);
     }
 }
