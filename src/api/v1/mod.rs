@@ -86,6 +86,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/icons/{link}", get(packages::icon))
         .route("/api/download/download-ipa", get(files::download))
         .route("/api/download/download-apk", get(files::download))
+        .merge(feedback_routes())
 }
 
 /// Variables, secure files, SSH keys.
@@ -118,12 +119,6 @@ fn secrets() -> Router<Arc<App>> {
             "/v1/organisations/{organisation_id}/ssh-hosts/{host}",
             put(ssh_key::set_host).delete(ssh_key::forget_host),
         )
-        .route("/v1/ccmenu", get(ccmenu::show))
-        .route("/v1/ip-ranges", get(server::ip_ranges))
-        .route("/api/icons/{link}", get(packages::icon))
-        .route("/api/download/download-ipa", get(files::download))
-        .route("/api/download/download-apk", get(files::download))
-        .merge(feedback_routes())
 }
 
 /// What testers and crashed apps have sent. A known export tool uses the
