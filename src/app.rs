@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
 use crate::db::Db;
+use crate::db::queue::Limits;
 use crate::model::time::Millis;
 use crate::notify::email::Mailer;
 use crate::secrets::Keys;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub lease_ms: u64,
     /// Calls that a token may make in a minute; 0 = as many as it likes.
     pub requests_per_minute: u32,
+    /// Builds running at once (QUE-2).
+    pub limits: Limits,
     /// Life of a signed download link.
     pub link_ttl_ms: i64,
     /// Calls of one device's SDK, at once and on average.

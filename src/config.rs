@@ -98,6 +98,11 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Calls of one device's SDK, at once and on average.
     pub reports_per_minute: u32,
+    /// Builds running at once (QUE-2); `None` = no limit.
+    pub max_running: Option<u32>,
+    pub max_running_per_organisation: Option<u32>,
+    pub max_running_ios: Option<u32>,
+    pub max_running_android: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,6 +254,12 @@ impl Config {
             "limits.lease_seconds" => self.limits.lease.as_secs().to_string(),
             "limits.requests_per_minute" => self.limits.requests_per_minute.to_string(),
             "limits.reports_per_minute" => self.limits.reports_per_minute.to_string(),
+            "limits.max_running" => limit(self.limits.max_running),
+            "limits.max_running_per_organisation" => {
+                limit(self.limits.max_running_per_organisation)
+            }
+            "limits.max_running_ios" => limit(self.limits.max_running_ios),
+            "limits.max_running_android" => limit(self.limits.max_running_android),
             "links.ttl_minutes" => (self.links.ttl.as_secs() / 60).to_string(),
             "mail.smtp_url" => self
                 .mail
@@ -294,7 +305,16 @@ fn resolve_limits(layers: &mut Layers) -> Limits {
         reports_per_minute: layers
             .take("limits.reports_per_minute", parse::number(1, 10_000))
             .unwrap_or(60),
+        max_running: layers.take("limits.max_running", parse::number(1, 10_000)),
+        max_running_per_organisation: layers
+            .take("limits.max_running_per_organisation", parse::number(1, 10_000)),
+        max_running_ios: layers.take("limits.max_running_ios", parse::number(1, 10_000)),
+        max_running_android: layers.take("limits.max_running_android", parse::number(1, 10_000)),
     }
+}
+
+fn limit(value: Option<u32>) -> String {
+    value.map(|limit| limit.to_string()).unwrap_or_default()
 }
 
 fn minutes(count: u32) -> Duration {

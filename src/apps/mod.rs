@@ -15,8 +15,10 @@ use crate::protocol::Credential;
 
 pub mod manage;
 pub mod secure_files;
+pub mod settings;
 mod source;
 pub mod ssh_keys;
+pub mod targets;
 pub mod variables;
 
 pub use source::split_credential;
@@ -63,6 +65,7 @@ pub async fn add_as(app: &App, tx: &mut Tx, id: AppId, new: &NewApp<'_>) -> Resu
         created_at: now,
     };
     db::apps::insert(tx, &row, sealed.as_deref()).await?;
+    settings::inherit(tx, &row).await?;
     Ok(row)
 }
 

@@ -72,5 +72,7 @@ pub async fn cancel(app: &App, tx: &mut Tx, build: &Build, as_success: bool) -> 
         finish::let_go(app, tx, build, None).await?;
     }
     tx.wake_on_commit(Topic::Build(build.id.clone()));
+    // A place under a limit may have become free.
+    tx.wake_on_commit(Topic::Queue);
     Ok(())
 }

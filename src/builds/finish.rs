@@ -93,6 +93,8 @@ pub(super) async fn let_go(
     let now = app.clock.now();
     db::jobs::insert(tx, &JobId::generate(now), FOLD_LOG, build.id.as_str(), now).await?;
     tx.wake_on_commit(Topic::Jobs);
+    // A place under a limit may have become free.
+    tx.wake_on_commit(Topic::Queue);
     Ok(())
 }
 
@@ -108,8 +110,10 @@ pub(super) struct Summary {
 pub(super) async fn summarise(tx: &mut Tx, build: &Build, status: BuildStatus) -> Result<Summary> {
     let counted = db::results::count_tests(tx, &build.id).await?;
     let figures = db::results::list_figures(tx, &build.id).await?;
+    let frozen = db::settings::find_frozen(tx, &build.id).await?.unwrap_or_default();
     let downloads = match status {
-        BuildStatus::Success => downloads(tx, build).await?,
+        // "Only run tests": nothing to install (CFG-2).
+        BuildStatus::Success if !frozen.only_run_tests => downloads(tx, build).await?,
         _ => Vec::new(),
     };
     Ok(Summary {

@@ -11,10 +11,13 @@ pub mod logs;
 pub mod packages;
 pub mod queue;
 pub mod reap;
+pub mod rebuild;
 pub mod results;
+pub mod schedule;
 pub mod source;
 pub mod statuses;
 pub mod trigger;
+pub mod waiting;
 
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
-//! Order, claim and lease. The build row is the queue; agents pull.
+//! Order, limits, claim and lease. The build row is the queue; agents pull.
 
 use crate::app::App;
 use crate::db::agents::Introduction;
-use crate::db::builds::Claim;
+use crate::db::queue::Claim;
 use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
@@ -42,18 +42,29 @@ pub async fn claim(app: &App, token: &TokenId, request: &ClaimRequest) -> Result
     let held = db::builds::find_claimed(&mut tx, &request.claim_id, &agent).await?;
     let build = match held {
         Some(build) => Some(build),
-        None => {
-            let lease_until = now.plus(lease_ms(app));
-            let claim = Claim { claim_id: &request.claim_id, agent: &agent, now, lease_until };
-            let build = db::builds::claim_oldest(&mut tx, &claim).await?;
-            if let Some(build) = &build {
-                db::logs::start_attempt(&mut tx, &build.id, build.attempt).await?;
-                tx.wake_on_commit(Topic::Build(build.id.clone()));
-            }
-            build
+        None if db::builds::has_queued(&mut tx).await? => {
+            let claim = Claim {
+                claim_id: &request.claim_id,
+                agent: &agent,
+                now,
+                lease_until: now.plus(lease_ms(app)),
+                limits: app.settings.limits,
+            };
+            take_next(&mut tx, &claim).await?
         }
+        None => None,
     };
     tx.commit().await?;
+    Ok(build)
+}
+
+async fn take_next(tx: &mut Tx, claim: &Claim<'_>) -> Result<Option<Build>> {
+    db::queue::pass_gate(tx).await?;
+    let build = db::queue::claim_next(tx, claim).await?;
+    if let Some(build) = &build {
+        db::logs::start_attempt(tx, &build.id, build.attempt).await?;
+        tx.wake_on_commit(Topic::Build(build.id.clone()));
+    }
     Ok(build)
 }
 

@@ -42,6 +42,11 @@ pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Res
     let branch = if build.branch.is_empty() { branch } else { &build.branch };
     let commit = Commit { branch, sha, author, message, base: base.as_deref() };
     db::builds::set_commit(&mut tx, &build.id, holder.attempt, &commit).await?;
+    // The scheme that is first to know the commit decides for the others
+    // (CFG-4). Of a pull request a merge is built, which no remote has.
+    if !build.status.is_finished() && super::origin_of(&build)?.pull_request.is_none() {
+        db::builds::pin_siblings(&mut tx, &build.app_id, build.number, sha).await?;
+    }
     if build.branch.is_empty() && !branch.is_empty() {
         db::apps::upsert_branch(&mut tx, &build.app_id, branch).await?;
     }
@@ -50,6 +55,8 @@ pub async fn record(app: &App, holder: Holder<'_>, report: &CommitReport) -> Res
     }
     let build = Build { commit_sha: sha.clone(), ..build };
     statuses::tell(app, &mut tx, &build, build.status).await?;
+    // Other schemes of the build were waiting for this commit.
+    tx.wake_on_commit(Topic::Queue);
     tx.wake_on_commit(Topic::Build(build.id));
     tx.commit().await
 }

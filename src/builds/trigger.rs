@@ -1,4 +1,5 @@
-//! Queueing a build. No git call here: the caller resolved the branch, the
+//! Queueing builds: one per scheme, with the settings of the moment (CFG-3,
+//! CFG-4). No git call here: the caller resolved the branch, the
 //! agent reports the commit.
 
 use crate::app::App;
@@ -10,6 +11,7 @@ use crate::model::app::App as AppRow;
 use crate::model::build::Trigger;
 use crate::model::ids::{BuildId, UserId};
 use crate::model::origin::Origin;
+use crate::model::settings::Resolved;
 
 use super::statuses;
 
@@ -39,31 +41,65 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Queues a build under the app's next number.
+/// Queues one build for each scheme that the branch's settings name, all under
+/// the app's next number; the id of the first.
 pub async fn trigger(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<BuildId> {
+    let settings = db::settings::find_levels(tx, &request.app.id).await?.resolve(request.branch);
+    let schemes = settings.targets(request.app.platform);
+    queue(app, tx, request, &settings, &schemes).await
+}
+
+/// Queues builds of these schemes, whatever the settings name today.
+pub(super) async fn trigger_schemes(
+    app: &App,
+    tx: &mut Tx,
+    request: &Request<'_>,
+    schemes: &[String],
+) -> Result<BuildId> {
+    let settings = db::settings::find_levels(tx, &request.app.id).await?.resolve(request.branch);
+    queue(app, tx, request, &settings, schemes).await
+}
+
+async fn queue(
+    app: &App,
+    tx: &mut Tx,
+    request: &Request<'_>,
+    settings: &Resolved,
+    schemes: &[String],
+) -> Result<BuildId> {
     let now = app.clock.now();
-    let id = BuildId::generate(now);
     let origin = (request.origin != Origin::default())
         .then(|| serde_json::to_string(&request.origin))
         .transpose()
         .map_err(|e| Error::internal("writing a build's origin", e))?;
     let number = db::apps::take_build_number(tx, &request.app.id).await?;
-    let new = NewBuild {
-        id: &id,
-        app_id: &request.app.id,
-        number,
-        scheme: "",
-        repo_url: &request.app.repo_url,
-        branch: request.branch,
-        commit: request.commit,
-        origin: origin.as_deref(),
-        lane: &request.origin.lane(request.branch),
-        triggered_by: request.trigger.as_str(),
-        user: request.user,
-        created_at: now,
-    };
-    db::builds::insert(tx, &new).await?;
-    db::logs::insert_head(tx, &id).await?;
+    let frozen = settings.to_json();
+    let labels = settings.agent_labels(request.app.platform);
+    let mut first = None;
+    for scheme in schemes {
+        let id = BuildId::generate(now);
+        let new = NewBuild {
+            id: &id,
+            app_id: &request.app.id,
+            number,
+            scheme,
+            repo_url: &request.app.repo_url,
+            branch: request.branch,
+            commit: request.commit,
+            origin: origin.as_deref(),
+            lane: &request.origin.lane(request.branch),
+            settings: Some(&frozen),
+            triggered_by: request.trigger.as_str(),
+            user: request.user,
+            created_at: now,
+        };
+        db::builds::insert(tx, &new).await?;
+        db::logs::insert_head(tx, &id).await?;
+        for (label, value) in &labels {
+            db::settings::insert_label(tx, &id, label, value).await?;
+        }
+        first.get_or_insert(id);
+    }
     if !request.branch.is_empty() && request.origin == Origin::default() {
         db::apps::upsert_branch(tx, &request.app.id, request.branch).await?;
     }
@@ -72,5 +108,5 @@ pub async fn trigger(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Bu
         .ok_or_else(|| Error::bug("queueing a build", "it is not there"))?;
     statuses::tell(app, tx, &build, build.status).await?;
     tx.wake_on_commit(Topic::Queue);
-    Ok(id)
+    first.ok_or_else(|| Error::bug("queueing builds", "no scheme to build"))
 }

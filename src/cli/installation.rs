@@ -10,6 +10,7 @@ use crate::app::{App, Clock, Settings};
 use crate::blobs::Blobs;
 use crate::config::{Config, Database, Mail};
 use crate::db::Db;
+use crate::db::queue::Limits;
 use crate::error::{Error, Result};
 use crate::notify::email::Mailer;
 use crate::secrets::Keys;
@@ -42,6 +43,12 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
             kill_grace_ms: millis(config.limits.kill_grace),
             lease_ms: millis(config.limits.lease),
             requests_per_minute: config.limits.requests_per_minute,
+            limits: Limits {
+                all: config.limits.max_running.map(i64::from),
+                per_organisation: config.limits.max_running_per_organisation.map(i64::from),
+                ios: config.limits.max_running_ios.map(i64::from),
+                android: config.limits.max_running_android.map(i64::from),
+            },
             link_ttl_ms: i64::try_from(config.links.ttl.as_millis()).unwrap_or(i64::MAX),
             reports_per_minute: config.limits.reports_per_minute,
         },

@@ -27,6 +27,7 @@ pub mod installation;
 mod login;
 mod logs;
 mod pick;
+mod rebuild;
 mod render;
 pub mod serve;
 mod show;
@@ -84,6 +85,8 @@ pub enum Command {
     Show(show::ShowArgs),
     /// Start a build
     Trigger(trigger::TriggerArgs),
+    /// Build the commit of a build again
+    Rebuild(rebuild::RebuildArgs),
     /// Print the log of a build
     Logs(logs::LogsArgs),
     /// Cancel a build
@@ -157,6 +160,7 @@ async fn run(cli: Cli, console: &mut Console) -> u8 {
         Command::Builds(args) => builds::run(&args, console).await,
         Command::Show(args) => show::run(&args, console).await,
         Command::Trigger(args) => trigger::run(&args, console).await,
+        Command::Rebuild(args) => rebuild::run(&args, console).await,
         Command::Logs(args) => logs::run(&args, console).await,
         Command::Cancel(args) => cancel::run(&args, console).await,
         Command::Tests(args) => tests_of_build::run(&args, console).await,

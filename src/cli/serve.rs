@@ -100,6 +100,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let jobs = tokio::spawn(jobs::run(app.clone(), stop.clone()));
     let reaper = tokio::spawn(jobs::reap_leases(app.clone(), stop.clone()));
     let deployer = tokio::spawn(jobs::deploy_on_schedule(app.clone(), stop.clone()));
+    let scheduler = tokio::spawn(jobs::schedules::run(app.clone(), stop.clone()));
     let agent_stop = CancellationToken::new();
     let mut agent =
         tokio::spawn(run_agent(app.clone(), config.clone(), address, agent_stop.clone()));
@@ -126,8 +127,10 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     };
     stop.cancel();
     app.closing.cancel();
-    let drained =
-        tokio::time::timeout(DRAIN, async { tokio::join!(http, jobs, reaper, deployer) }).await;
+    let drained = tokio::time::timeout(DRAIN, async {
+        tokio::join!(http, jobs, reaper, deployer, scheduler)
+    })
+    .await;
     if drained.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
     }

@@ -41,6 +41,7 @@ fn describe(build: &Build, now: Option<DateTime<Utc>>, colour: bool) -> String {
     let mut rows = vec![
         ("Build", format!("#{}", build.build_number)),
         ("Status", status_colour(&status).paint(&status, colour)),
+        ("Waits", plain(&build.waiting_reason)),
         ("Scheme", plain(&build.scheme_name)),
         ("Branch", plain(&commit.branch)),
         ("Commit", format!("{} {}", plain(commit.short_sha()), plain(commit.subject()))),

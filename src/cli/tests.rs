@@ -90,26 +90,30 @@ async fn check_config_shows_values_with_their_source() {
     let ran = shipmate.run(&["check-config", "--listen", "0.0.0.0:80", "--data-dir", "/d"]).await;
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out, @r"
-    SETTING                     VALUE                          FROM
-    listen                      0.0.0.0:80                     --listen
-    data_dir                    /d                             --data-dir
-    public_url                  http://127.0.0.1:80            default
-    dashboard_url               http://127.0.0.1:80            default
-    database_url                postgres://u:[secret]@db/x     SHIPMATE_DATABASE_URL
-    ip_ranges                   (none)                         default
-    agent.slots                 2                              SHIPMATE_AGENT_SLOTS
-    agent.labels                (none)                         default
-    agent.work_dir              /d/agent                       default
-    limits.max_build_minutes    120                            default
-    limits.kill_grace_seconds   10                             default
-    limits.lease_seconds        60                             default
-    limits.requests_per_minute  600000                         default
-    limits.reports_per_minute   60                             default
-    links.ttl_minutes           1440                           default
-    mail.smtp_url               (none)                         default
-    mail.from                   Shipmate <shipmate@localhost>  default
-    log.format                  text                           default
-    log.level                   info                           default
+    SETTING                              VALUE                          FROM
+    listen                               0.0.0.0:80                     --listen
+    data_dir                             /d                             --data-dir
+    public_url                           http://127.0.0.1:80            default
+    dashboard_url                        http://127.0.0.1:80            default
+    database_url                         postgres://u:[secret]@db/x     SHIPMATE_DATABASE_URL
+    ip_ranges                            (none)                         default
+    agent.slots                          2                              SHIPMATE_AGENT_SLOTS
+    agent.labels                         (none)                         default
+    agent.work_dir                       /d/agent                       default
+    limits.max_build_minutes             120                            default
+    limits.kill_grace_seconds            10                             default
+    limits.lease_seconds                 60                             default
+    limits.requests_per_minute           600000                         default
+    limits.reports_per_minute            60                             default
+    limits.max_running                   (none)                         default
+    limits.max_running_per_organisation  (none)                         default
+    limits.max_running_ios               (none)                         default
+    limits.max_running_android           (none)                         default
+    links.ttl_minutes                    1440                           default
+    mail.smtp_url                        (none)                         default
+    mail.from                            Shipmate <shipmate@localhost>  default
+    log.format                           text                           default
+    log.level                            info                           default
     ");
 
     let ran = shipmate.run(&["check-config", "--json"]).await;

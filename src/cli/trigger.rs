@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::builds::duration;
-use super::client::{About, Client};
+use super::client::{About, Client, Reply};
 use super::failure::Failure;
 use super::follow::follow;
 use super::pick::{self, APPS_HINT};
@@ -25,6 +25,15 @@ pub struct TriggerArgs {
     /// Branch to build [default: the repository's default branch]
     #[arg(long)]
     branch: Option<String>,
+    /// Build this commit instead of the branch's tip; 40 hex digits
+    #[arg(long, value_name = "SHA", conflicts_with_all = ["tag", "pull_request"])]
+    commit: Option<String>,
+    /// Build the commit of this tag
+    #[arg(long, conflicts_with_all = ["branch", "pull_request"])]
+    tag: Option<String>,
+    /// Build an open pull request, merged into its base
+    #[arg(long, value_name = "NUMBER", conflicts_with = "branch")]
+    pull_request: Option<u32>,
     /// Print the log until the build has ended; exit with 0 if it succeeded, 1 if it failed, 3 if
     /// it was cancelled. With --json the log goes to standard error
     #[arg(long)]
@@ -36,19 +45,42 @@ pub struct TriggerArgs {
 pub async fn run(args: &TriggerArgs, console: &mut Console) -> Result {
     let client = Client::connect(&args.server, console)?;
     let app = pick::app_id(&client, &args.app).await?;
-    let body = args.branch.as_ref().map(|branch| serde_json::json!({ "branch": branch }));
-    let what = match &args.branch {
-        Some(branch) => format!("branch \"{}\" of app {app}", plain(branch)),
+    let wanted = [
+        ("branch", args.branch.clone()),
+        ("commit", args.commit.clone()),
+        ("tag", args.tag.clone()),
+        ("pull_request", args.pull_request.map(|number| number.to_string())),
+    ];
+    let wanted: Vec<_> =
+        wanted.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
+    let body: serde_json::Map<String, serde_json::Value> =
+        wanted.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+    let body = (!body.is_empty()).then_some(serde_json::Value::Object(body));
+    let what = match wanted.last() {
+        Some((name, value)) => {
+            format!("{} \"{}\" of app {app}", name.replace('_', " "), plain(value))
+        }
         None => format!("app {app}"),
     };
     let about = About { what: &what, hint: APPS_HINT };
     let reply = client.post(&format!("/v1/apps/{app}/builds"), body.as_ref(), about).await?;
+    report(&client, &reply, args.watch, args.server.json, console).await
+}
+
+/// Says that a build is queued, or follows it to its end.
+pub async fn report(
+    client: &Client,
+    reply: &Reply,
+    follow: bool,
+    json: bool,
+    console: &mut Console,
+) -> Result {
     let queued: Queued = reply.parse()?;
     let id: BuildId = queued.build_id.parse().map_err(|_| {
         Failure::failed("the build is queued, but the server answered a malformed id for it")
     })?;
-    match (args.watch, args.server.json) {
-        (true, json) => watch(&client, &id, json, console).await,
+    match (follow, json) {
+        (true, json) => watch(client, &id, json, console).await,
         (false, true) => console.print_json(&reply.text),
         (false, false) => console
             .print(&format!("Build {id} is queued. Follow it with:\n  shipmate logs {id} -f\n")),

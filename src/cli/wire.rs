@@ -45,6 +45,9 @@ pub struct Build {
     pub links: Links,
     #[serde(default)]
     pub scheme_name: String,
+    /// Why a queued build has not started.
+    #[serde(default)]
+    pub waiting_reason: String,
 }
 
 /// An ISO 8601 timestamp or null (api.md 1.4).

@@ -57,6 +57,10 @@ pub const SETTINGS: &[Setting] = &[
         "a whole number from 0 (no limit) to 100000000",
     ),
     setting("limits.reports_per_minute", Shape::Number, "a whole number from 1 to 10000"),
+    setting("limits.max_running", Shape::Number, "a whole number from 1 to 10000"),
+    setting("limits.max_running_per_organisation", Shape::Number, "a whole number from 1 to 10000"),
+    setting("limits.max_running_ios", Shape::Number, "a whole number from 1 to 10000"),
+    setting("limits.max_running_android", Shape::Number, "a whole number from 1 to 10000"),
     setting("links.ttl_minutes", Shape::Number, "a whole number from 1 to 525600 (a year)"),
     Setting {
         key: "mail.smtp_url",

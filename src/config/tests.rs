@@ -81,6 +81,10 @@ fn every_setting_can_come_from_the_environment() {
         ("SHIPMATE_LIMITS_LEASE_SECONDS", "30"),
         ("SHIPMATE_LIMITS_REQUESTS_PER_MINUTE", "900"),
         ("SHIPMATE_LIMITS_REPORTS_PER_MINUTE", "7"),
+        ("SHIPMATE_LIMITS_MAX_RUNNING", "20"),
+        ("SHIPMATE_LIMITS_MAX_RUNNING_PER_ORGANISATION", "4"),
+        ("SHIPMATE_LIMITS_MAX_RUNNING_IOS", "2"),
+        ("SHIPMATE_LIMITS_MAX_RUNNING_ANDROID", "8"),
         ("SHIPMATE_LINKS_TTL_MINUTES", "5"),
         ("SHIPMATE_MAIL_SMTP_URL", "smtps://ci:hunter2@mail.example.com"),
         ("SHIPMATE_MAIL_FROM", "CI <ci@example.com>"),
@@ -106,6 +110,10 @@ fn every_setting_can_come_from_the_environment() {
     limits.lease_seconds = 30
     limits.requests_per_minute = 900
     limits.reports_per_minute = 7
+    limits.max_running = 20
+    limits.max_running_per_organisation = 4
+    limits.max_running_ios = 2
+    limits.max_running_android = 8
     links.ttl_minutes = 5
     mail.smtp_url = smtps://ci:[secret]@mail.example.com
     mail.from = CI <ci@example.com>
@@ -288,7 +296,14 @@ fn the_example_mentions_every_setting_and_parses_either_way() {
     // Where the example claims a default, it is the default.
     let defaults = load(&Flags::default(), &[]).unwrap();
     assert_eq!(config.listen, defaults.listen);
-    assert_eq!(config.limits, defaults.limits);
+    let unlimited = Limits {
+        max_running: None,
+        max_running_per_organisation: None,
+        max_running_ios: None,
+        max_running_android: None,
+        ..config.limits
+    };
+    assert_eq!(unlimited, defaults.limits);
     assert_eq!(config.links, defaults.links);
     assert_eq!(config.log, defaults.log);
 }

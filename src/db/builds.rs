@@ -22,6 +22,8 @@ pub struct NewBuild<'a> {
     /// JSON of a `model::origin::Origin` that is not the default.
     pub origin: Option<&'a str>,
     pub lane: &'a str,
+    /// JSON of a `model::settings::Resolved`.
+    pub settings: Option<&'a str>,
     pub triggered_by: &'a str,
     pub user: Option<&'a UserId>,
     pub created_at: Millis,
@@ -29,8 +31,8 @@ pub struct NewBuild<'a> {
 
 pub async fn insert(tx: &mut Tx, build: &NewBuild<'_>) -> Result<()> {
     sql("INSERT INTO builds (id, app_id, number, status, phase, scheme, repo_url, branch,
-           wanted_commit, origin, lane, triggered_by, triggered_by_user, created_at)
-         VALUES ($1, $2, $3, 'queued', 'waiting', $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+           wanted_commit, origin, lane, settings, triggered_by, triggered_by_user, created_at)
+         VALUES ($1, $2, $3, 'queued', 'waiting', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
     .bind(build.id)
     .bind(build.app_id)
     .bind(build.number)
@@ -40,6 +42,7 @@ pub async fn insert(tx: &mut Tx, build: &NewBuild<'_>) -> Result<()> {
     .bind(build.commit)
     .bind(build.origin)
     .bind(build.lane)
+    .bind(build.settings)
     .bind(build.triggered_by)
     .bind(build.user)
     .bind(build.created_at)
@@ -188,15 +191,6 @@ pub async fn list(tx: &mut Tx, app: &AppId, filter: &Filter<'_>, limit: i64) -> 
     .await
 }
 
-/// Who claims, until when, under which idempotency id.
-#[derive(Debug)]
-pub struct Claim<'a> {
-    pub claim_id: &'a str,
-    pub agent: &'a AgentId,
-    pub now: Millis,
-    pub lease_until: Millis,
-}
-
 /// Is anything queued? A cheap look before a write transaction is opened.
 pub async fn has_queued(tx: &mut Tx) -> Result<bool> {
     let (found,): (bool,) =
@@ -204,42 +198,6 @@ pub async fn has_queued(tx: &mut Tx) -> Result<bool> {
             .one(tx)
             .await?;
     Ok(found)
-}
-
-/// Moves the oldest queued build to `running` for `claim.agent`. `None` is no
-/// proof of an empty queue: another agent may have won the same row.
-pub async fn claim_oldest(tx: &mut Tx, claim: &Claim<'_>) -> Result<Option<Build>> {
-    let text = if tx.is_postgres() {
-        concat!(
-            "UPDATE builds AS b SET status = 'running', phase = 'preparing', attempt = b.attempt + 1,
-               claim_id = $1, agent_id = $2, started_at = $3, lease_until = $4
-             WHERE b.status = 'queued' AND b.id = (SELECT q.id FROM builds q
-               WHERE q.status = 'queued' ORDER BY q.created_at, q.id LIMIT 1
-               FOR UPDATE SKIP LOCKED)
-             RETURNING ",
-            build_columns!()
-        )
-    } else {
-        concat!(
-            "UPDATE builds AS b SET status = 'running', phase = 'preparing', attempt = b.attempt + 1,
-               claim_id = $1, agent_id = $2, started_at = $3, lease_until = $4
-             WHERE b.status = 'queued' AND b.id = (SELECT q.id FROM builds q
-               WHERE q.status = 'queued' ORDER BY q.created_at, q.id LIMIT 1)
-             RETURNING ",
-            "id, app_id, number, status, phase, failure_kind, failure_message,
-             scheme, repo_url, branch, wanted_commit, commit_sha, commit_author,
-             commit_message, triggered_by, created_at, started_at, finished_at,
-             attempt, agent_id, lease_until, tests_count, tests_passed, coverage,
-             disabled, downloads, origin, base"
-        )
-    };
-    sql(text)
-        .bind(claim.claim_id)
-        .bind(claim.agent)
-        .bind(claim.now)
-        .bind(claim.lease_until)
-        .opt(tx)
-        .await
 }
 
 /// The running build that an earlier call with this claim id got.
@@ -272,6 +230,33 @@ pub async fn set_phase(tx: &mut Tx, id: &BuildId, attempt: i64, phase: Phase) ->
     .bind(id)
     .bind(attempt)
     .bind(phase.as_str())
+    .exec(tx)
+    .await
+}
+
+/// The builds of one number, one per scheme, in the order they were queued.
+pub async fn list_siblings(tx: &mut Tx, app: &AppId, number: i64) -> Result<Vec<Build>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        " FROM builds b WHERE b.app_id = $1 AND b.number = $2 ORDER BY b.id"
+    ))
+    .bind(app)
+    .bind(number)
+    .all(tx)
+    .await
+}
+
+/// The builds of one number build `sha`, whatever the branch's tip is by the
+/// time they start or start again; rows changed.
+pub async fn pin_siblings(tx: &mut Tx, app: &AppId, number: i64, sha: &str) -> Result<u64> {
+    sql("UPDATE builds SET wanted_commit = $3
+         WHERE app_id = $1 AND number = $2 AND wanted_commit IS NULL
+           AND EXISTS (SELECT 1 FROM builds s
+             WHERE s.app_id = $1 AND s.number = $2 AND s.id <> builds.id)")
+    .bind(app)
+    .bind(number)
+    .bind(sha)
     .exec(tx)
     .await
 }

@@ -27,6 +27,8 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     8 "0008_distribution",
     14 "0014_secrets",
     22 "0022_idempotency",
+    13 "0013_settings",
+    24 "0024_queue",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -1,6 +1,8 @@
 //! A door opened by the clock: claims job rows and calls product rooms. Each
 //! job may run twice; an error is logged, put off and tried again.
 
+pub mod schedules;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use chrono::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::model::ids::{AppId, BuildId, ScheduleId};
 use crate::model::time::Millis;
 
 const MINUTES_PER_DAY: u32 = 24 * 60;
@@ -78,6 +79,29 @@ impl From<Weekly> for Stored {
     }
 }
 
+impl TryFrom<String> for Weekly {
+    type Error = serde_json::Error;
+    fn try_from(stored: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&stored)
+    }
+}
+
+/// A branch whose tip is built by the clock.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Schedule {
+    pub id: ScheduleId,
+    pub app_id: AppId,
+    pub branch: String,
+    #[sqlx(try_from = "String")]
+    pub weekly: Weekly,
+    pub next_at: Millis,
+    pub last_at: Option<Millis>,
+    /// `queued`, or `skipped: ..` and why; empty before the first run.
+    pub last_result: String,
+    pub last_build_id: Option<BuildId>,
+    pub created_at: Millis,
+}
+
 /// `HH:MM`, 24 hours, as minutes since midnight.
 ///
 /// # Errors
@@ -114,6 +138,11 @@ impl Weekly {
             reason: "an IANA time zone, e.g. Europe/Berlin or UTC",
         })?;
         Ok(Self { weekdays, minute_of_day, zone })
+    }
+
+    /// As it is stored.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("plain data is JSON")
     }
 
     pub fn weekdays(&self) -> impl Iterator<Item = Weekday> {

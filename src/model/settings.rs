@@ -5,8 +5,12 @@
 //! the product's default, what the app took from its organisation (ALL-1), what
 //! is set at the app, and the overrides of the branch.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::model::app::Platform;
 
 /// Entries of one list: patterns, schemes, forks.
 const MAX_ENTRIES: usize = 100;
@@ -26,7 +30,7 @@ pub enum SelectiveMode {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Selective {
     pub mode: SelectiveMode,
     /// In list order; the syntax is EVL-8.
@@ -45,7 +49,7 @@ pub enum ForkRule {
 
 /// Names are `owner/repo` or `owner` for all of an owner's forks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Forks {
     pub build: ForkRule,
     /// Which forks build, if `build` is `listed`.
@@ -79,7 +83,7 @@ fn names(list: &[String], fork: &str) -> bool {
 
 /// Android UI tests on devices (CFG-2, tab Test).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct UiTests {
     pub physical: bool,
     pub virtual_devices: bool,
@@ -163,7 +167,7 @@ settings! {
     /// Schemes (iOS): one build each, in this order (CFG-4). Empty: one build
     /// of what is detected.
     schemes: Vec<String> = Vec::new(),
-    /// Variants (Android), likewise.
+    /// Variants (Android), likewise; `debug,release` is one build of both.
     variants: Vec<String> = Vec::new(),
     run_tests: bool = false,
     simulators: Vec<String> = Vec::new(),
@@ -274,8 +278,16 @@ impl Settings {
             .collect()
     }
 
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// As it is stored.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("plain data is JSON")
+    }
+}
+
+impl TryFrom<String> for Settings {
+    type Error = serde_json::Error;
+    fn try_from(stored: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&stored)
     }
 }
 
@@ -343,6 +355,40 @@ pub struct Override {
     pub settings: Settings,
 }
 
+/// Everything that is set for one app.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// What the app took from its organisation when it was added, or what was
+    /// applied to it later (ALL-1, ALL-2).
+    pub inherited: Settings,
+    pub own: Settings,
+    pub overrides: Vec<Override>,
+}
+
+impl Levels {
+    /// What a build of `branch` gets.
+    pub fn resolve(&self, branch: &str) -> Resolved {
+        resolve(&self.inherited, &self.own, &self.overrides, branch)
+    }
+
+    /// Where each setting of `branch` that is set anywhere comes from.
+    pub fn sources(&self, branch: &str) -> BTreeMap<&'static str, String> {
+        let mut sources = BTreeMap::new();
+        let mut note = |settings: &Settings, source: String| {
+            let set = members(settings);
+            for member in Settings::MEMBERS.iter().filter(|member| set.contains_key(**member)) {
+                sources.insert(*member, source.clone());
+            }
+        };
+        note(&self.inherited, "organisation".into());
+        note(&self.own, "app".into());
+        for Override { scope, settings } in ranked(&self.overrides, branch) {
+            note(settings, format!("{} {}", scope.kind(), scope.name()));
+        }
+        sources
+    }
+}
+
 /// What a build of `branch` gets (CFG-1). Each override replaces the single
 /// settings it sets: those of a longer prefix win over a shorter one's, those
 /// of the branch itself over all.
@@ -355,13 +401,60 @@ pub fn resolve(
     let mut resolved = Resolved::default();
     organisation.lay_over(&mut resolved);
     app.lay_over(&mut resolved);
-    let mut ranked: Vec<_> =
-        overrides.iter().filter_map(|o| o.scope.rank(branch).map(|rank| (rank, o))).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    for (_, Override { scope: _, settings }) in ranked {
+    for Override { scope: _, settings } in ranked(overrides, branch) {
         settings.lay_over(&mut resolved);
     }
     resolved
+}
+
+/// The overrides of `branch`, the one that wins last.
+fn ranked<'a>(overrides: &'a [Override], branch: &str) -> impl Iterator<Item = &'a Override> {
+    let mut ranked: Vec<_> =
+        overrides.iter().filter_map(|o| o.scope.rank(branch).map(|rank| (rank, o))).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, found)| found)
+}
+
+impl Resolved {
+    /// The schemes or variants to build, one build each (CFG-4); one without a
+    /// name where none was chosen.
+    pub fn targets(&self, platform: Platform) -> Vec<String> {
+        let chosen = match platform {
+            Platform::Ios => &self.schemes,
+            Platform::Android => &self.variants,
+        };
+        if chosen.is_empty() { vec![String::new()] } else { chosen.clone() }
+    }
+
+    /// `(name, value)` labels that an agent must have to run the build. An iOS
+    /// build that asks for something of Xcode's needs a Mac; scripts alone run
+    /// anywhere (EXE-20).
+    pub fn agent_labels(&self, platform: Platform) -> BTreeSet<(String, String)> {
+        let mut labels: BTreeSet<_> = self
+            .required_labels
+            .iter()
+            .filter_map(|label| label.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let needs_xcode =
+            self.archive || !self.xcode_version.is_empty() || !self.simulators.is_empty();
+        if platform == Platform::Ios && needs_xcode {
+            labels.insert(("platform".into(), "ios".into()));
+        }
+        labels
+    }
+
+    /// As it is frozen with a build.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("plain data is JSON")
+    }
+}
+
+impl TryFrom<String> for Resolved {
+    type Error = serde_json::Error;
+    fn try_from(stored: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&stored)
+    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 const STATUS_WRITERS: &[&str] = &[
     "builds::insert",
     "builds::insert_finished",
-    "builds::claim_oldest",
+    "queue::claim_next",
     "builds::end",
     "builds::requeue",
 ];

@@ -11,7 +11,8 @@ use crate::api::v1::links;
 use crate::api::v1::wire;
 use crate::app::App;
 use crate::apps;
-use crate::builds::{cancel as cancelling, trigger as triggering};
+use crate::builds::rebuild::{self as rebuilding, Again};
+use crate::builds::{cancel as cancelling, trigger as triggering, waiting};
 use crate::db;
 use crate::db::builds::Filter;
 use crate::error::{Error, Result};
@@ -133,7 +134,7 @@ pub async fn latest(
     let newest = db::builds::list(&mut tx, &id, &asked.filter(), 1).await?;
     drop(tx);
     let build = newest.first().ok_or_else(Error::not_found)?;
-    Ok(show_one(&app, build)?)
+    Ok(show_one(&app, build, None)?)
 }
 
 /// Show a build.
@@ -154,14 +155,16 @@ pub async fn show(
 ) -> Result<Response, Fault> {
     let mut tx = app.db.read().await?;
     let build = authorize_build(&mut tx, &actor, Access::Read, &id).await?;
+    let waiting = waiting::reason(&app, &mut tx, &build).await?;
     drop(tx);
-    Ok(show_one(&app, &build)?)
+    Ok(show_one(&app, &build, waiting)?)
 }
 
-fn show_one(app: &App, build: &Build) -> Result<Response> {
+fn show_one(app: &App, build: &Build, waiting_reason: Option<String>) -> Result<Response> {
     let downloads = links::downloads_of(build)?;
     let html_url = links::commit_page(&build.repo_url, &build.commit_sha);
-    reply::ok(&wire::Build::of(build, &html_url, links::sign(app, build, &downloads)))
+    let shown = wire::Build::of(build, &html_url, links::sign(app, build, &downloads));
+    reply::ok(&wire::Build { waiting_reason, ..shown })
 }
 
 fn show_all(app: &App, builds: &[Build]) -> Result<Response> {
@@ -212,6 +215,39 @@ pub async fn trigger(
     let request = triggering::Request::tip(&row, &branch, Trigger::Api, Some(&actor.user_id));
     let mut tx = app.db.write().await?;
     let build_id = triggering::trigger(&app, &mut tx, &request).await?;
+    tx.commit().await?;
+    Ok(reply::created(&wire::Triggered { build_id: build_id.as_str() })?)
+}
+
+/// Build a commit again, with all its schemes.
+#[utoipa::path(
+    post, path = "/v1/builds/{build_id}/rebuild", tag = "Builds", operation_id = "rebuild",
+    params(
+        ("build_id" = String, Path, description = "Id of the build."),
+        ("without_cache" = Option<bool>, Query,
+            description = "Do not use what earlier builds have cached."),
+    ),
+    responses(
+        (status = 201, description = "Queued.", body = wire::Triggered),
+        (status = 400, description = "Malformed parameter or body.", body = wire::Error),
+        (status = 401, description = "No valid token.", body = wire::Error),
+        (status = 403, description = "Read-only access.", body = wire::Error),
+        (status = 404, description = "Unknown build.", body = wire::Error),
+        (status = 413, description = "The body is too large.", body = wire::Error),
+    )
+)]
+pub async fn rebuild(
+    State(app): State<Arc<App>>,
+    actor: Actor,
+    PathId(id): PathId<BuildId>,
+    params: Params,
+) -> Result<Response, Fault> {
+    let without_cache = params.opt_bool("without_cache")?.unwrap_or(false);
+    let mut tx = app.db.write().await?;
+    let build = authorize_build(&mut tx, &actor, Access::Build, &id).await?;
+    let row = authorize_app(&mut tx, &actor, Access::Build, &build.app_id).await?;
+    let again = Again { user: &actor.user_id, without_cache };
+    let build_id = rebuilding::rebuild(&app, &mut tx, &row, &build, again).await?;
     tx.commit().await?;
     Ok(reply::created(&wire::Triggered { build_id: build_id.as_str() })?)
 }

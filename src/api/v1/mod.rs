@@ -29,8 +29,10 @@ pub mod openapi;
 pub mod organisations;
 pub mod packages;
 pub mod results;
+pub mod schedules;
 pub mod secure_files;
 pub mod server;
+pub mod settings;
 pub mod ssh_key;
 pub mod statuses;
 pub mod tokens;
@@ -56,6 +58,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/apps/{app_id}/build/latest", get(builds::latest))
         .route("/v1/builds/{build_id}", get(builds::show))
         .route("/v1/builds/{build_id}/cancel", post(builds::cancel))
+        .route("/v1/builds/{build_id}/rebuild", post(builds::rebuild))
         .route("/v1/builds/{build_id}/tests", get(results::tests))
         .route("/v1/builds/{build_id}/coverage", get(results::coverage))
         .route("/v1/builds/{build_id}/logs", get(log::read))
@@ -119,6 +122,33 @@ fn secrets() -> Router<Arc<App>> {
             "/v1/organisations/{organisation_id}/ssh-hosts/{host}",
             put(ssh_key::set_host).delete(ssh_key::forget_host),
         )
+        .route("/v1/ccmenu", get(ccmenu::show))
+        .route("/v1/apps/{app_id}/settings", get(settings::show).put(settings::put))
+        .route("/v1/apps/{app_id}/settings/resolved", get(settings::resolved))
+        .route(
+            "/v1/apps/{app_id}/settings/overrides",
+            get(settings::list_overrides)
+                .put(settings::put_override)
+                .delete(settings::delete_override),
+        )
+        .route("/v1/builds/{build_id}/settings", get(settings::of_build))
+        .route(
+            "/v1/organisations/{organisation_id}/settings",
+            get(settings::organisation::show).put(settings::organisation::put),
+        )
+        .route(
+            "/v1/organisations/{organisation_id}/settings/apply",
+            post(settings::organisation::apply),
+        )
+        .route("/v1/apps/{app_id}/schedules", get(schedules::list).post(schedules::add))
+        .route(
+            "/v1/apps/{app_id}/schedules/{schedule_id}",
+            put(schedules::change).delete(schedules::delete),
+        )
+        .route("/v1/ip-ranges", get(server::ip_ranges))
+        .route("/api/icons/{link}", get(packages::icon))
+        .route("/api/download/download-ipa", get(files::download))
+        .route("/api/download/download-apk", get(files::download))
 }
 
 /// What testers and crashed apps have sent. A known export tool uses the

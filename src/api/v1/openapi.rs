@@ -6,8 +6,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
     apps, audit, builds, ccmenu, collaborators, conventions, crashes, deployments, feedback, files,
-    groups, log, manage, organisations, packages, results, secure_files, server, ssh_key, statuses,
-    tokens, variables, wire,
+    groups, log, manage, organisations, packages, results, schedules, secure_files, server,
+    settings, ssh_key, statuses, tokens, variables, wire,
 };
 use crate::error::{Error, Result};
 
@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
         builds::trigger,
         builds::show,
         builds::cancel,
+        builds::rebuild,
         results::tests,
         results::coverage,
         log::read,
@@ -98,6 +99,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
         organisations::Description::openapi(),
         audit::Description::openapi(),
         statuses::Description::openapi(),
+        settings::Description::openapi(),
+        settings::organisation::Description::openapi(),
+        schedules::Description::openapi(),
         tokens::Description::openapi(),
         groups::Description::openapi(),
         deployments::Description::openapi(),

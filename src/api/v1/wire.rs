@@ -81,6 +81,9 @@ pub struct Build<'a> {
     /// Only on pull-request builds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_request_destination_commit_info: Option<PullRequestTarget<'a>>,
+    /// Only when one queued build is shown: why it has not started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_reason: Option<String>,
 }
 
 /// The five states of a build.
@@ -289,6 +292,7 @@ impl<'a> Build<'a> {
             links,
             scheme_name: &build.scheme,
             pull_request_destination_commit_info: None,
+            waiting_reason: None,
         }
     }
 }

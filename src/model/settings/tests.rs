@@ -188,3 +188,43 @@ fn stored_settings_survive_members_of_other_versions() {
     let frozen: Resolved = serde_json::from_str(stored).unwrap();
     assert_eq!(frozen, Resolved { archive: true, ..Resolved::default() });
 }
+
+#[test]
+fn the_source_of_a_setting_is_the_level_that_won() {
+    let levels = Levels {
+        inherited: Settings { archive: Some(true), build_tags: Some(false), ..node("1") },
+        own: Settings { build_tags: Some(true), ..node("2") },
+        overrides: vec![branch("release/1", node("4")), prefix("release/", node("3"))],
+    };
+    let source = |branch, member| levels.sources(branch).get(member).cloned();
+    assert_eq!(source("release/1", "node_version").as_deref(), Some("branch release/1"));
+    assert_eq!(source("release/2", "node_version").as_deref(), Some("prefix release/"));
+    assert_eq!(source("main", "node_version").as_deref(), Some("app"));
+    assert_eq!(source("main", "archive").as_deref(), Some("organisation"));
+    assert_eq!(source("main", "incremental"), None);
+    assert_eq!(levels.resolve("release/1").node_version, "4");
+    let stored = Settings::try_from(levels.own.to_json()).unwrap();
+    assert_eq!(stored, levels.own);
+    let frozen = levels.resolve("main");
+    assert_eq!(Resolved::try_from(frozen.to_json()).unwrap(), frozen);
+}
+
+#[test]
+fn targets_and_labels_by_platform() {
+    let resolved = Resolved { schemes: vec!["A".into(), "B".into()], ..Resolved::default() };
+    assert_eq!(resolved.targets(Platform::Ios), ["A", "B"]);
+    assert_eq!(resolved.targets(Platform::Android), [""]);
+    assert!(resolved.agent_labels(Platform::Ios).is_empty());
+    let mac = ("platform".to_owned(), "ios".to_owned());
+    for resolved in [
+        Resolved { archive: true, ..Resolved::default() },
+        Resolved { xcode_version: "latest".into(), ..Resolved::default() },
+        Resolved { simulators: vec!["iPhone X".into()], ..Resolved::default() },
+    ] {
+        assert!(resolved.agent_labels(Platform::Ios).contains(&mac));
+        assert!(resolved.agent_labels(Platform::Android).is_empty());
+    }
+    let labelled = Resolved { required_labels: vec!["a=b=c".into()], ..Resolved::default() };
+    let labels: Vec<_> = labelled.agent_labels(Platform::Android).into_iter().collect();
+    assert_eq!(labels, [("a".to_owned(), "b=c".to_owned())]);
+}

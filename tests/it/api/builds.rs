@@ -334,6 +334,7 @@ async fn insert(app: &TestApp, row: &AppRow, number: i64, scheme: &str, branch: 
         commit: None,
         origin: None,
         lane: "branch:main",
+        settings: None,
         triggered_by: "api_triggered",
         user: None,
         created_at: now,

@@ -60,6 +60,15 @@ const CALLS: &[Call] = &[
     Call("PUT", "/v1/builds/{build_id}/disabled", r#"{"disabled": true}"#, Full, 204),
     Call("PUT", "/v1/apps/{app_id}/feedbacks/{feedback_id}", CLOSE, Full, 404),
     Call("PUT", "/v1/apps/{app_id}/crash-groups/{group_id}", CLOSE, Full, 404),
+    Call("POST", "/v1/builds/{build_id}/rebuild", "", Build, 201),
+    Call("PUT", "/v1/apps/{app_id}/settings", r#"{"archive": true}"#, Full, 200),
+    Call("PUT", "/v1/apps/{app_id}/settings/overrides", OVERRIDE, Full, 200),
+    Call("DELETE", "/v1/apps/{app_id}/settings/overrides?branch=none", "", Full, 404),
+    Call("PUT", "/v1/organisations/{organisation_id}/settings", "{}", OrgOwner, 200),
+    Call("POST", "/v1/organisations/{organisation_id}/settings/apply", APPLY, OrgOwner, 200),
+    Call("POST", "/v1/apps/{app_id}/schedules", NIGHTLY, Full, 201),
+    Call("PUT", "/v1/apps/{app_id}/schedules/{unknown_id}", NIGHTLY, Full, 404),
+    Call("DELETE", "/v1/apps/{app_id}/schedules/{unknown_id}", "", Full, 404),
     Call("POST", "/v1/organisations", r#"{"name": "New"}"#, Account, 201),
     Call("PUT", "/v1/organisations/{organisation_id}", r#"{"name": "New"}"#, OrgOwner, 204),
     Call("PUT", "/v1/organisations/{organisation_id}/members", MEMBER, OrgOwner, 204),
@@ -93,6 +102,10 @@ const APP: &str = r#"{"app_name": "New", "platform": "ios", "repo_url": "/nonexi
 const PROVIDER: &str =
     r#"{"provider": "gitea", "base_url": "https://git.example.org", "token": "t"}"#;
 const ORG: &str = r#"{"organisation_id": "{organisation_id}"}"#;
+const OVERRIDE: &str = r#"{"branch": "main", "settings": {"archive": true}}"#;
+const APPLY: &str = r#"{"settings": ["archive"], "to": "all"}"#;
+const NIGHTLY: &str =
+    r#"{"branch": "main", "weekdays": ["monday"], "time": "02:30", "zone": "Europe/Berlin"}"#;
 const READER: &str = r#"{"email": "some@example.org", "access": "read"}"#;
 const CLOSE: &str = r#"{"state": "closed"}"#;
 const MEMBER: &str = r#"{"email": "some@example.org", "role": "read"}"#;

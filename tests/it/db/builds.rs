@@ -1,7 +1,8 @@
 //! Build rows: the compare-and-set moves, and what lists show.
 
 use shipmate::db::Db;
-use shipmate::db::builds::{self, Claim, Commit, End, Filter, FinishedBuild};
+use shipmate::db::builds::{self, Commit, End, Filter, FinishedBuild};
+use shipmate::db::queue::{self, Claim, Limits};
 use shipmate::db::sql::sql;
 use shipmate::model::account::{Access, Actor, Scope};
 use shipmate::model::build::{BuildStatus, Phase};
@@ -22,8 +23,9 @@ fn end(status: BuildStatus) -> End<'static> {
 }
 
 async fn claim(tx: &mut Tx, agent: &AgentId, id: &str) -> Option<shipmate::model::build::Build> {
-    let claim = Claim { claim_id: id, agent, now: T.plus(1), lease_until: T.plus(100) };
-    builds::claim_oldest(tx, &claim).await.unwrap()
+    let limits = Limits::default();
+    let claim = Claim { claim_id: id, agent, now: T.plus(1), lease_until: T.plus(100), limits };
+    queue::claim_next(tx, &claim).await.unwrap()
 }
 
 on_both! {

@@ -28,10 +28,13 @@ mod logs;
 mod migrations;
 mod organisations;
 mod packages;
+mod queue;
 mod results;
+mod schedules;
 mod seam;
 mod secrets;
 mod sessions;
+mod settings;
 mod statuses;
 mod tls;
 mod tokens;
@@ -112,6 +115,7 @@ fn new_build<'a>(id: &'a BuildId, app: &'a AppId, number: i64, at: Millis) -> Ne
         commit: None,
         origin: None,
         lane: "branch:main",
+        settings: None,
         triggered_by: "api_triggered",
         user: None,
         created_at: at,

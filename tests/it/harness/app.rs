@@ -50,27 +50,32 @@ impl Stage for TestApp {
     async fn set(db: &Arc<TestDb>) -> Self {
         let clock = Arc::new(AtomicI64::new(START));
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let app = App {
-            db: db.open().await,
-            blobs: Blobs::open_local(&dir.path().join("blobs")).expect("a blob folder"),
-            keys: Keys::derive(&[7; 32]),
-            mailer: Mailer::folder(dir.path().join("mail"), "Shipmate <ci@example.org>")
-                .expect("a sender"),
-            clock: Clock::Fixed(clock.clone()),
-            settings: Settings {
-                public_url: "http://ci.example.org".into(),
-                dashboard_url: "http://ci.example.org".into(),
-                ip_ranges: Vec::new(),
-                max_build_ms: 7_200_000,
-                kill_grace_ms: 2_000,
-                lease_ms: LEASE_MS as u64,
-                requests_per_minute: 0,
-                link_ttl_ms: 3_600_000,
-                reports_per_minute: 600,
-            },
-            closing: tokio_util::sync::CancellationToken::new(),
-        };
+        let app = server(db, dir.path(), &clock).await;
         Self { app: Arc::new(app), db: db.clone(), clock, dir }
+    }
+}
+
+/// What one server of an installation is built on.
+async fn server(db: &Arc<TestDb>, dir: &Path, clock: &Arc<AtomicI64>) -> App {
+    App {
+        db: db.open().await,
+        blobs: Blobs::open_local(&dir.join("blobs")).expect("a blob folder"),
+        keys: Keys::derive(&[7; 32]),
+        mailer: Mailer::folder(dir.join("mail"), "Shipmate <ci@example.org>").expect("a sender"),
+        clock: Clock::Fixed(clock.clone()),
+        settings: Settings {
+            public_url: "http://ci.example.org".into(),
+            dashboard_url: "http://ci.example.org".into(),
+            ip_ranges: Vec::new(),
+            max_build_ms: 7_200_000,
+            kill_grace_ms: 2_000,
+            lease_ms: LEASE_MS as u64,
+            requests_per_minute: 0,
+            limits: db::queue::Limits::default(),
+            link_ttl_ms: 3_600_000,
+            reports_per_minute: 600,
+        },
+        closing: tokio_util::sync::CancellationToken::new(),
     }
 }
 
@@ -86,6 +91,16 @@ impl TestApp {
     /// Runs all jobs that are due now.
     pub async fn run_jobs(&self) {
         while shipmate::jobs::run_one(&self.app).await.expect("the database answers") {}
+    }
+
+    /// Another server on the same database, with the same clock.
+    pub async fn second(&self) -> App {
+        server(&self.db, self.dir(), &self.clock).await
+    }
+
+    /// Sets limits; only before a server is started.
+    pub fn limit(&mut self, limits: db::queue::Limits) {
+        Arc::get_mut(&mut self.app).expect("nobody else has the app yet").settings.limits = limits;
     }
 
     /// Moves the clock.

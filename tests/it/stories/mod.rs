@@ -10,5 +10,7 @@ mod main_loop;
 mod many;
 mod outage;
 mod process;
+mod queue;
 mod reports;
+mod settings;
 mod shop;
