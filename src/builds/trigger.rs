@@ -98,15 +98,15 @@ async fn queue(
         for (label, value) in &labels {
             db::settings::insert_label(tx, &id, label, value).await?;
         }
+        let build = db::builds::find(tx, &id)
+            .await?
+            .ok_or_else(|| Error::bug("queueing a build", "it is not there"))?;
+        statuses::tell(app, tx, &build, build.status).await?;
         first.get_or_insert(id);
     }
     if !request.branch.is_empty() && request.origin == Origin::default() {
         db::apps::upsert_branch(tx, &request.app.id, request.branch).await?;
     }
-    let build = db::builds::find(tx, &id)
-        .await?
-        .ok_or_else(|| Error::bug("queueing a build", "it is not there"))?;
-    statuses::tell(app, tx, &build, build.status).await?;
     tx.wake_on_commit(Topic::Queue);
     first.ok_or_else(|| Error::bug("queueing builds", "no scheme to build"))
 }

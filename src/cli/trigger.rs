@@ -26,14 +26,11 @@ pub struct TriggerArgs {
     #[arg(long)]
     branch: Option<String>,
     /// Build this commit instead of the branch's tip; 40 hex digits
-    #[arg(long, value_name = "SHA", conflicts_with_all = ["tag", "pull_request"])]
+    #[arg(long, value_name = "SHA", conflicts_with = "tag")]
     commit: Option<String>,
     /// Build the commit of this tag
-    #[arg(long, conflicts_with_all = ["branch", "pull_request"])]
+    #[arg(long, conflicts_with = "branch")]
     tag: Option<String>,
-    /// Build an open pull request, merged into its base
-    #[arg(long, value_name = "NUMBER", conflicts_with = "branch")]
-    pull_request: Option<u32>,
     /// Print the log until the build has ended; exit with 0 if it succeeded, 1 if it failed, 3 if
     /// it was cancelled. With --json the log goes to standard error
     #[arg(long)]
@@ -49,7 +46,6 @@ pub async fn run(args: &TriggerArgs, console: &mut Console) -> Result {
         ("branch", args.branch.clone()),
         ("commit", args.commit.clone()),
         ("tag", args.tag.clone()),
-        ("pull_request", args.pull_request.map(|number| number.to_string())),
     ];
     let wanted: Vec<_> =
         wanted.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
@@ -58,7 +54,7 @@ pub async fn run(args: &TriggerArgs, console: &mut Console) -> Result {
     let body = (!body.is_empty()).then_some(serde_json::Value::Object(body));
     let what = match wanted.last() {
         Some((name, value)) => {
-            format!("{} \"{}\" of app {app}", name.replace('_', " "), plain(value))
+            format!("{} \"{}\" of app {app}", name, plain(value))
         }
         None => format!("app {app}"),
     };

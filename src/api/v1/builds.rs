@@ -16,14 +16,17 @@ use crate::builds::{cancel as cancelling, trigger as triggering, waiting};
 use crate::db;
 use crate::db::builds::Filter;
 use crate::error::{Error, Result};
+use crate::git::remote::{check_commit, check_tag};
 use crate::http::error::Fault;
 use crate::http::extract::PathId;
 use crate::http::page::{Cursor, PageRequest, SizeName};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::{Access, Actor};
+use crate::model::app::App as AppRow;
 use crate::model::build::{Build, BuildStatus, Trigger};
 use crate::model::ids::{AppId, BuildId};
+use crate::model::origin::Origin;
 
 /// Which builds the caller asked for; owns the texts that a `Filter` borrows.
 struct Asked {
@@ -190,6 +193,10 @@ fn show_all(app: &App, builds: &[Build]) -> Result<Response> {
         ("branch" = Option<String>, Query,
             description = "Branch to build; also accepted in a form or JSON body, which wins. \
                 The default branch unless given."),
+        ("commit" = Option<String>, Query,
+            description = "Build this commit of the branch, 40 hex digits, instead of its tip."),
+        ("tag" = Option<String>, Query,
+            description = "Build the commit of this tag instead of a branch."),
     ),
     responses(
         (status = 201, description = "Queued.", body = wire::Triggered),
@@ -210,13 +217,43 @@ pub async fn trigger(
     let row = authorize_app(&mut tx, &actor, Access::Build, &id).await?;
     // The remote may be asked next; that must not hold a connection.
     drop(tx);
-    let wanted = params.opt_str("branch")?;
-    let branch = apps::resolve_branch(&app, &row, wanted.as_deref()).await?;
-    let request = triggering::Request::tip(&row, &branch, Trigger::Api, Some(&actor.user_id));
+    let wanted = wanted(&app, &row, &params).await?;
+    let request = triggering::Request {
+        commit: wanted.commit.as_deref(),
+        origin: wanted.origin,
+        ..triggering::Request::tip(&row, &wanted.branch, Trigger::Api, Some(&actor.user_id))
+    };
     let mut tx = app.db.write().await?;
     let build_id = triggering::trigger(&app, &mut tx, &request).await?;
     tx.commit().await?;
     Ok(reply::created(&wire::Triggered { build_id: build_id.as_str() })?)
+}
+
+/// What a trigger call asks for.
+struct Wanted {
+    branch: String,
+    commit: Option<String>,
+    origin: Origin,
+}
+
+/// Asks the remote for a branch that was never seen; a commit or a tag that
+/// does not exist fails the build, with git's words in its log.
+async fn wanted(app: &App, row: &AppRow, params: &Params) -> Result<Wanted> {
+    let (branch, commit) = (params.opt_str("branch")?, params.opt_str("commit")?);
+    if let Some(tag) = params.opt_str("tag")? {
+        if branch.is_some() || commit.is_some() {
+            return Err(Error::Invalid("Give \"tag\", or \"branch\" and \"commit\"".into()));
+        }
+        check_tag(&tag).map_err(|_| Error::invalid_parameter("tag"))?;
+        let origin = Origin { tag: Some(tag.into_owned()), ..Origin::default() };
+        return Ok(Wanted { branch: origin.shown_branch(""), commit: None, origin });
+    }
+    let commit = commit.map(|sha| sha.to_lowercase());
+    if commit.as_ref().is_some_and(|sha| sha.len() != 40 || check_commit(sha).is_err()) {
+        return Err(Error::invalid_parameter("commit"));
+    }
+    let branch = apps::resolve_branch(app, row, branch.as_deref()).await?;
+    Ok(Wanted { branch, commit, origin: Origin::default() })
 }
 
 /// Build a commit again, with all its schemes.
