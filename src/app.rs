@@ -45,6 +45,10 @@ pub struct Settings {
     pub requests_per_minute: u32,
     /// Builds running at once (QUE-2).
     pub limits: Limits,
+    /// For folders that live no longer than one job.
+    pub scratch_dir: std::path::PathBuf,
+    /// How often each remote is looked at for what no webhook told; 0 = never.
+    pub reconcile_ms: i64,
     /// Life of a signed download link.
     pub link_ttl_ms: i64,
     /// Calls of one device's SDK, at once and on average.

@@ -60,6 +60,7 @@ pub struct Config {
     pub ip_ranges: Vec<String>,
     pub agent: Agent,
     pub limits: Limits,
+    pub webhooks: Webhooks,
     pub links: Links,
     pub mail: Mail,
     pub log: Log,
@@ -103,6 +104,12 @@ pub struct Limits {
     pub max_running_per_organisation: Option<u32>,
     pub max_running_ios: Option<u32>,
     pub max_running_android: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Webhooks {
+    /// How often each remote is looked at for what no webhook told; zero = never.
+    pub reconcile: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +188,11 @@ impl Config {
             ip_ranges: layers.take("ip_ranges", parse::ip_ranges).unwrap_or_default(),
             agent,
             limits: resolve_limits(layers),
+            webhooks: Webhooks {
+                reconcile: minutes(
+                    layers.take("webhooks.poll_minutes", parse::number(0, 1_440)).unwrap_or(5),
+                ),
+            },
             links: Links {
                 ttl: minutes(
                     layers.take("links.ttl_minutes", parse::number(1, 525_600)).unwrap_or(24 * 60),
@@ -260,6 +272,7 @@ impl Config {
             }
             "limits.max_running_ios" => limit(self.limits.max_running_ios),
             "limits.max_running_android" => limit(self.limits.max_running_android),
+            "webhooks.poll_minutes" => (self.webhooks.reconcile.as_secs() / 60).to_string(),
             "links.ttl_minutes" => (self.links.ttl.as_secs() / 60).to_string(),
             "mail.smtp_url" => self
                 .mail

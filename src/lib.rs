@@ -19,6 +19,7 @@ pub mod distribution;
 pub mod error;
 pub mod feedback;
 pub mod git;
+pub mod hooks;
 pub mod http;
 pub mod jobs;
 pub mod model;

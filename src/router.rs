@@ -20,7 +20,7 @@ use crate::http::metrics::{MEDIA_TYPE, Metrics};
 use crate::http::middleware::{Door, Guards, Limits};
 use crate::http::rate::RateLimit;
 use crate::http::reply;
-use crate::{agent_api, api, dashboard, db, sdk};
+use crate::{agent_api, api, dashboard, db, hooks, sdk};
 
 /// The whole server behind its conventions.
 pub fn door(app: Arc<App>) -> Result<Door> {
@@ -30,6 +30,7 @@ pub fn door(app: Arc<App>) -> Result<Door> {
         .merge(agent_api::routes())
         .merge(dashboard::routes())
         .merge(sdk::routes(app.settings.reports_per_minute))
+        .merge(hooks::routes())
         .merge(probes(metrics.clone()))
         .with_state(app.clone())
         .merge(reference(&app)?);

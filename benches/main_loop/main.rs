@@ -9,6 +9,7 @@ mod builds;
 mod log;
 mod rate;
 mod server;
+mod webhooks;
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -31,10 +32,14 @@ fn main() {
     {
         return baseline::serve(database);
     }
+    if args.iter().any(|arg| arg == "--webhooks") {
+        return println!("{}", render(&webhooks::measure()));
+    }
     let mut rows = server::measure_start();
     rows.extend(rate::measure());
     rows.extend(builds::measure());
     rows.extend(log::measure());
+    rows.extend(webhooks::measure());
     let report = render(&rows);
     println!("{report}");
     if args.iter().any(|arg| arg == "--write") {

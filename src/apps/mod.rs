@@ -14,14 +14,16 @@ use crate::model::secret::Secret;
 use crate::protocol::Credential;
 
 pub mod manage;
+pub mod pulls;
 pub mod secure_files;
 pub mod settings;
 mod source;
 pub mod ssh_keys;
 pub mod targets;
 pub mod variables;
+pub mod webhook;
 
-pub use source::split_credential;
+pub use source::{fork_place, repository_key, split_credential};
 
 /// Stored branches older than this are read again when somebody asks.
 const BRANCHES_FRESH_MS: i64 = 3 * 60_000;

@@ -47,11 +47,23 @@ pub async fn cancel_all(app: &App, tx: &mut Tx, id: &AppId) -> Result<()> {
 /// Cancels `build`; no effect on a finished one. With `as_success` it ends as
 /// `success`, and later phases do not run.
 pub async fn cancel(app: &App, tx: &mut Tx, build: &Build, as_success: bool) -> Result<()> {
+    let line =
+        if as_success { "=== Build ended early as success ===" } else { "=== Build cancelled ===" };
+    end(app, tx, build, as_success, line).await
+}
+
+/// Cancels `build`, with the reason as a line of its log.
+///
+/// # Errors
+/// `Conflict` if the build changed since it was read.
+pub async fn cancel_because(app: &App, tx: &mut Tx, build: &Build, line: &str) -> Result<()> {
+    end(app, tx, build, false, line).await
+}
+
+async fn end(app: &App, tx: &mut Tx, build: &Build, as_success: bool, line: &str) -> Result<()> {
     let Some(status) = build.status.after(BuildEvent::CancelAsked { as_success }) else {
         return Ok(());
     };
-    let line =
-        if as_success { "=== Build ended early as success ===" } else { "=== Build cancelled ===" };
     let summary = finish::summarise(tx, build, status).await?;
     let end = End {
         status,

@@ -4,11 +4,14 @@
 
 pub mod artifacts;
 pub mod cancel;
+pub mod deliveries;
+pub mod evaluate;
 pub mod finish;
 pub mod fold;
 pub mod import;
 pub mod logs;
 pub mod packages;
+pub mod pulls;
 pub mod queue;
 pub mod reap;
 pub mod rebuild;
@@ -23,7 +26,7 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::Build;
 use crate::model::ids::{BuildId, TokenId};
-use crate::model::origin::{Base, Origin};
+use crate::model::origin::{Base, MergeStatus, Origin};
 
 /// Who reports on a build: the agent's token and the attempt it believes in.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +44,23 @@ pub fn origin_of(build: &Build) -> Result<Origin> {
 /// What the pull request of `build` was merged into.
 pub fn base_of(build: &Build) -> Result<Option<Base>> {
     build.base().map_err(|cause| Error::internal("reading a build's base", cause))
+}
+
+/// What `build`'s pull request wants to merge into (api.md 2.1): as the agent
+/// found it, before that no more than the branch. `None` for other builds.
+pub fn destination_of(build: &Build) -> Result<Option<Base>> {
+    if build.origin.is_none() {
+        return Ok(None);
+    }
+    let Some(pull) = origin_of(build)?.pull_request else { return Ok(None) };
+    let unmerged = || Base {
+        branch: pull.base_branch,
+        sha: String::new(),
+        author: String::new(),
+        message: String::new(),
+        merge_status: MergeStatus::Unknown,
+    };
+    Ok(Some(base_of(build)?.unwrap_or_else(unmerged)))
 }
 
 /// The answer to an agent that no longer holds the build.

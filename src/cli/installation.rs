@@ -49,6 +49,8 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
                 ios: config.limits.max_running_ios.map(i64::from),
                 android: config.limits.max_running_android.map(i64::from),
             },
+            reconcile_ms: i64::try_from(config.webhooks.reconcile.as_millis()).unwrap_or(i64::MAX),
+            scratch_dir: config.data_dir.join("scratch"),
             link_ttl_ms: i64::try_from(config.links.ttl.as_millis()).unwrap_or(i64::MAX),
             reports_per_minute: config.limits.reports_per_minute,
         },

@@ -98,6 +98,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     .with_graceful_shutdown(app.closing.clone().cancelled_owned());
     let http = tokio::spawn(http.into_future());
     let jobs = tokio::spawn(jobs::run(app.clone(), stop.clone()));
+    let rounds = tokio::spawn(jobs::reconcile::run(app.clone(), stop.clone()));
     let reaper = tokio::spawn(jobs::reap_leases(app.clone(), stop.clone()));
     let deployer = tokio::spawn(jobs::deploy_on_schedule(app.clone(), stop.clone()));
     let scheduler = tokio::spawn(jobs::schedules::run(app.clone(), stop.clone()));
@@ -128,7 +129,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     stop.cancel();
     app.closing.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
-        tokio::join!(http, jobs, reaper, deployer, scheduler)
+        tokio::join!(http, jobs, rounds, reaper, deployer, scheduler)
     })
     .await;
     if drained.is_err() {

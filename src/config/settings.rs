@@ -61,6 +61,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("limits.max_running_per_organisation", Shape::Number, "a whole number from 1 to 10000"),
     setting("limits.max_running_ios", Shape::Number, "a whole number from 1 to 10000"),
     setting("limits.max_running_android", Shape::Number, "a whole number from 1 to 10000"),
+    setting(
+        "webhooks.poll_minutes",
+        Shape::Number,
+        "a whole number from 0 (never) to 1440 (a day)",
+    ),
     setting("links.ttl_minutes", Shape::Number, "a whole number from 1 to 525600 (a year)"),
     Setting {
         key: "mail.smtp_url",

@@ -35,6 +35,7 @@ fn defaults_need_no_configuration() {
     assert_eq!(config.limits.max_build, Duration::from_secs(120 * 60));
     assert_eq!(config.limits.kill_grace, Duration::from_secs(10));
     assert_eq!(config.limits.lease, Duration::from_secs(60));
+    assert_eq!(config.webhooks.reconcile, Duration::from_secs(5 * 60));
     assert_eq!(config.links.ttl, Duration::from_secs(24 * 60 * 60));
     assert_eq!(config.log.format, LogFormat::Text);
     assert_eq!(config.file, None);
@@ -85,6 +86,7 @@ fn every_setting_can_come_from_the_environment() {
         ("SHIPMATE_LIMITS_MAX_RUNNING_PER_ORGANISATION", "4"),
         ("SHIPMATE_LIMITS_MAX_RUNNING_IOS", "2"),
         ("SHIPMATE_LIMITS_MAX_RUNNING_ANDROID", "8"),
+        ("SHIPMATE_WEBHOOKS_POLL_MINUTES", "0"),
         ("SHIPMATE_LINKS_TTL_MINUTES", "5"),
         ("SHIPMATE_MAIL_SMTP_URL", "smtps://ci:hunter2@mail.example.com"),
         ("SHIPMATE_MAIL_FROM", "CI <ci@example.com>"),
@@ -114,6 +116,7 @@ fn every_setting_can_come_from_the_environment() {
     limits.max_running_per_organisation = 4
     limits.max_running_ios = 2
     limits.max_running_android = 8
+    webhooks.poll_minutes = 0
     links.ttl_minutes = 5
     mail.smtp_url = smtps://ci:[secret]@mail.example.com
     mail.from = CI <ci@example.com>

@@ -441,6 +441,21 @@ pub async fn list_held(tx: &mut Tx, token: &TokenId, name: &str) -> Result<Vec<B
     .await
 }
 
+/// Queued and running builds of a lane (EVL-5), oldest first.
+pub async fn list_unfinished_of_lane(tx: &mut Tx, app: &AppId, lane: &str) -> Result<Vec<Build>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        " FROM builds b
+         WHERE b.app_id = $1 AND b.lane = $2 AND (b.status = 'queued' OR b.status = 'running')
+         ORDER BY b.number, b.id"
+    ))
+    .bind(app)
+    .bind(lane)
+    .all(tx)
+    .await
+}
+
 /// Number of builds in each status, for the metrics page.
 pub async fn count_by_status(tx: &mut Tx) -> Result<Vec<(String, i64)>> {
     sql("SELECT status, COUNT(*) FROM builds GROUP BY status").all(tx).await

@@ -29,6 +29,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     22 "0022_idempotency",
     13 "0013_settings",
     24 "0024_queue",
+    12 "0012_webhooks",
 ];
 
 pub(super) fn migrator() -> Migrator {

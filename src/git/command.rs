@@ -15,7 +15,7 @@ use crate::git::remote::Refused;
 
 /// What a git process may write to stdout and to stderr, each, before it is
 /// cut; we ask for no more than a commit message or a list of references.
-const MAX_OUTPUT: usize = 4 << 20;
+pub(super) const MAX_OUTPUT: usize = 4 << 20;
 
 /// Where programs are looked for; the caller's own PATH is not inherited.
 pub const SEARCH_PATH: &str =

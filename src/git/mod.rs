@@ -5,6 +5,7 @@
 
 pub mod checkout;
 pub mod command;
+pub mod look;
 pub mod merge;
 pub mod mirror;
 pub mod providers;

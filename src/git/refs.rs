@@ -1,6 +1,7 @@
 //! What a remote has to offer, asked by the server: its branches and which of
 //! them is the default. One `git ls-remote`, bounded in time and output.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use tokio_util::sync::CancellationToken;
 
 use crate::git::checkout::Access;
-use crate::git::command::{Git, GitError};
+use crate::git::command::{Git, GitError, MAX_OUTPUT};
 use crate::git::remote::Remote;
 use crate::git::ssh::{self, Folder};
 
 /// A caller of the API waits for this answer.
 const TIMEOUT: Duration = Duration::from_secs(8);
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Branches of a remote at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,15 +27,82 @@ pub struct RemoteRefs {
     pub branches: Vec<String>,
 }
 
+/// Every branch and tag of a remote at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    pub default_branch: Option<String>,
+    /// By full name, `refs/heads/..` or `refs/tags/..`; of an annotated tag
+    /// its object.
+    pub refs: BTreeMap<String, String>,
+    /// The commits of annotated tags, by full name.
+    pub peeled: BTreeMap<String, String>,
+}
+
 /// Asks the remote.
 ///
 /// # Errors
 /// `GitError` with git's own words; `TimedOut` after eight seconds.
 pub async fn read(remote: &Remote, access: Access<'_>) -> Result<RemoteRefs, GitError> {
+    let output = ask(remote, access, TIMEOUT, &["HEAD", "refs/heads/*"]).await?;
+    Ok(parse(&output))
+}
+
+/// Asks the remote for everything it has; nobody waits for this answer.
+///
+/// # Errors
+/// As `read`; `TimedOut` after thirty seconds.
+pub async fn list(remote: &Remote, access: Access<'_>) -> Result<Listing, GitError> {
+    let patterns = ["HEAD", "refs/heads/*", "refs/tags/*"];
+    let output = ask(remote, access, LIST_TIMEOUT, &patterns).await?;
+    // A list that was cut would look as if branches were deleted.
+    if output.len() >= MAX_OUTPUT {
+        return Err(GitError::Missing("the remote has too many references to list".into()));
+    }
+    Ok(parse_listing(&output))
+}
+
+/// The commit that `branch` of the remote points at.
+///
+/// # Errors
+/// As `read`; `Missing` if there is no such branch.
+pub async fn tip(remote: &Remote, access: Access<'_>, branch: &str) -> Result<String, GitError> {
+    let name = format!("refs/heads/{branch}");
+    let output = ask(remote, access, TIMEOUT, &[&name]).await?;
+    let mut lines = output.lines().filter_map(|line| line.split_once('\t'));
+    let found = lines.find(|(_, found)| *found == name).map(|(sha, _)| sha.to_owned());
+    found.ok_or_else(|| GitError::Missing(format!("the remote has no branch {branch}")))
+}
+
+async fn ask(
+    remote: &Remote,
+    access: Access<'_>,
+    timeout: Duration,
+    patterns: &[&str],
+) -> Result<String, GitError> {
+    let server = server_git(remote, access, timeout)?;
+    let mut args = vec!["ls-remote", "--symref", "--", remote.url()];
+    args.extend(patterns);
+    let output = server.git.run_with(std::path::Path::new("/"), &args, &server.config).await?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// git as the server runs it for one remote.
+pub(super) struct ServerGit {
+    pub git: Git,
+    pub config: Vec<(String, String)>,
+    /// The SSH key lives as long as the call.
+    _key: Option<Folder>,
+}
+
+pub(super) fn server_git(
+    remote: &Remote,
+    access: Access<'_>,
+    timeout: Duration,
+) -> Result<ServerGit, GitError> {
     let git = Git {
         home: PathBuf::from("/nonexistent"),
         protocols: remote.allowed_protocols(),
-        timeout: TIMEOUT,
+        timeout,
         cancel: CancellationToken::new(),
     };
     // The server may run as another user than the owner of a local repository.
@@ -45,7 +114,6 @@ pub async fn read(remote: &Remote, access: Access<'_>) -> Result<RemoteRefs, Git
             format!("Authorization: Basic {}", STANDARD.encode(pair)),
         ));
     }
-    // Lives as long as the call.
     let folder = match access.ssh {
         Some(_) if !ssh::is_installed() => {
             return Err(GitError::Missing(ssh::MISSING.to_owned()));
@@ -58,9 +126,19 @@ pub async fn read(remote: &Remote, access: Access<'_>) -> Result<RemoteRefs, Git
     };
     let command = folder.as_ref().map_or_else(ssh::plain_command, Folder::command);
     config.push(("core.sshCommand".to_owned(), command));
-    let args = ["ls-remote", "--symref", "--", remote.url(), "HEAD", "refs/heads/*"];
-    let output = git.run_with(std::path::Path::new("/"), &args, &config).await?;
-    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+    Ok(ServerGit { git, config, _key: folder })
+}
+
+fn parse_listing(text: &str) -> Listing {
+    let mut listing = Listing { default_branch: parse(text).default_branch, ..Listing::default() };
+    for (sha, name) in text.lines().filter_map(|line| line.split_once('\t')) {
+        if let Some(tag) = name.strip_suffix("^{}") {
+            listing.peeled.insert(tag.to_owned(), sha.to_owned());
+        } else if name.starts_with("refs/") {
+            listing.refs.insert(name.to_owned(), sha.to_owned());
+        }
+    }
+    listing
 }
 
 /// Lines are `ref: refs/heads/main\tHEAD` and `<sha>\trefs/heads/main`.
@@ -93,6 +171,20 @@ mod tests {
         );
         assert_eq!(refs.default_branch.as_deref(), Some("main"));
         assert_eq!(refs.branches, ["feature/a", "main"]);
+    }
+
+    #[test]
+    fn listings_know_what_annotated_tags_point_at() {
+        let listing = parse_listing(
+            "ref: refs/heads/main\tHEAD\n1f\tHEAD\n1f\trefs/heads/main\n2a\trefs/tags/v1\n1f\trefs/tags/v1^{}\n3b\trefs/tags/v2\n",
+        );
+        assert_eq!(listing.default_branch.as_deref(), Some("main"));
+        let names: Vec<_> = listing.refs.iter().map(|(n, s)| (n.as_str(), s.as_str())).collect();
+        assert_eq!(
+            names,
+            [("refs/heads/main", "1f"), ("refs/tags/v1", "2a"), ("refs/tags/v2", "3b")]
+        );
+        assert_eq!(listing.peeled.get("refs/tags/v1").map(String::as_str), Some("1f"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A door opened by the clock: claims job rows and calls product rooms. Each
 //! job may run twice; an error is logged, put off and tried again.
 
+mod deliveries;
+pub mod reconcile;
 pub mod schedules;
 
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::builds::deliveries::EVALUATE;
 use crate::builds::finish::{DEPLOY, FOLD_LOG};
 use crate::builds::statuses::{self, SEND_STATUS};
 use crate::builds::{fold, reap};
@@ -24,6 +27,8 @@ use crate::model::time::Millis;
 const HIDDEN_MS: i64 = 10 * 60_000;
 /// How often the runner looks without being woken.
 const POLL: Duration = Duration::from_secs(5);
+/// Jobs of this server that run at the same time.
+const AT_ONCE: usize = 3;
 /// How often leases are judged.
 const REAP_EVERY: Duration = Duration::from_secs(5);
 /// How often the clock is compared with groups' schedules, which are whole minutes.
@@ -32,8 +37,14 @@ const SCHEDULES_EVERY: Duration = Duration::from_secs(15);
 const FIRST_DELAY_MS: i64 = 1_000;
 const MAX_DELAY_MS: i64 = 10 * 60_000;
 
-/// Runs due jobs until `shutdown`.
+/// Runs due jobs until `shutdown`; several at once, so that one that waits for
+/// a remote does not keep the others waiting.
 pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
+    let runners = (0..AT_ONCE).map(|_| run_in_turn(app.clone(), shutdown.clone()));
+    futures_util::future::join_all(runners).await;
+}
+
+async fn run_in_turn(app: Arc<App>, shutdown: CancellationToken) {
     let mut bell = app.db.wake().on(&Topic::Jobs);
     while !shutdown.is_cancelled() {
         match run_one(&app).await {
@@ -98,6 +109,10 @@ async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
         SEND_MAIL => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
             mail::send(app, &id).await
+        }
+        EVALUATE => {
+            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+            deliveries::evaluate(app, &id).await
         }
         other => Err(Error::bug("running a job", format!("unknown kind {other}"))),
     }?;

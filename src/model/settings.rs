@@ -37,6 +37,12 @@ pub struct Selective {
     pub patterns: Vec<String>,
 }
 
+impl Selective {
+    pub fn is_on(&self) -> bool {
+        self.mode != SelectiveMode::Off
+    }
+}
+
 /// Which cross-repository pull requests build (TRG-12).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

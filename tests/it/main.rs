@@ -20,3 +20,4 @@ mod house;
 mod public_pages;
 mod sign_in;
 mod stories;
+mod webhooks;

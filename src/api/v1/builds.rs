@@ -12,7 +12,7 @@ use crate::api::v1::wire;
 use crate::app::App;
 use crate::apps;
 use crate::builds::rebuild::{self as rebuilding, Again};
-use crate::builds::{cancel as cancelling, trigger as triggering, waiting};
+use crate::builds::{self, cancel as cancelling, trigger as triggering, waiting};
 use crate::db;
 use crate::db::builds::Filter;
 use crate::error::{Error, Result};
@@ -24,9 +24,10 @@ use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::{Access, Actor};
 use crate::model::app::App as AppRow;
+use crate::model::artifact::Download;
 use crate::model::build::{Build, BuildStatus, Trigger};
 use crate::model::ids::{AppId, BuildId};
-use crate::model::origin::Origin;
+use crate::model::origin::{Base, Origin};
 
 /// Which builds the caller asked for; owns the texts that a `Filter` borrows.
 struct Asked {
@@ -163,26 +164,48 @@ pub async fn show(
     Ok(show_one(&app, &build, waiting)?)
 }
 
+/// What an answer about a build borrows from, beside its row.
+struct Shown<'a> {
+    build: &'a Build,
+    downloads: Vec<Download>,
+    page: String,
+    /// What a pull request wants to merge into, and the page of that commit.
+    base: Option<(Base, String)>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(build: &'a Build) -> Result<Self> {
+        let page = |sha: &str| links::commit_page(&build.repo_url, sha);
+        let base = builds::destination_of(build)?;
+        Ok(Self {
+            build,
+            downloads: links::downloads_of(build)?,
+            page: page(&build.commit_sha),
+            base: base.map(|base| {
+                let page = page(&base.sha);
+                (base, page)
+            }),
+        })
+    }
+
+    fn wire(&self, app: &App) -> wire::Build<'_> {
+        let links = links::sign(app, self.build, &self.downloads);
+        let build = wire::Build::of(self.build, &self.page, links);
+        match &self.base {
+            Some((base, page)) => build.merged_into(base, page),
+            None => build,
+        }
+    }
+}
+
 fn show_one(app: &App, build: &Build, waiting_reason: Option<String>) -> Result<Response> {
-    let downloads = links::downloads_of(build)?;
-    let html_url = links::commit_page(&build.repo_url, &build.commit_sha);
-    let shown = wire::Build::of(build, &html_url, links::sign(app, build, &downloads));
-    reply::ok(&wire::Build { waiting_reason, ..shown })
+    reply::ok(&wire::Build { waiting_reason, ..Shown::of(build)?.wire(app) })
 }
 
 fn show_all(app: &App, builds: &[Build]) -> Result<Response> {
-    let downloads = builds.iter().map(links::downloads_of).collect::<Result<Vec<_>>>()?;
-    let pages: Vec<_> =
-        builds.iter().map(|b| links::commit_page(&b.repo_url, &b.commit_sha)).collect();
-    let shown: Vec<_> = builds
-        .iter()
-        .zip(&pages)
-        .zip(&downloads)
-        .map(|((build, page), offered)| {
-            wire::Build::of(build, page, links::sign(app, build, offered))
-        })
-        .collect();
-    reply::ok(&shown)
+    let shown = builds.iter().map(Shown::of).collect::<Result<Vec<_>>>()?;
+    let wire: Vec<_> = shown.iter().map(|build| build.wire(app)).collect();
+    reply::ok(&wire)
 }
 
 /// Build the tip of a branch.

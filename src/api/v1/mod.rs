@@ -37,6 +37,7 @@ pub mod ssh_key;
 pub mod statuses;
 pub mod tokens;
 pub mod variables;
+pub mod webhooks;
 pub mod wire;
 
 /// Every route of `/v1`, in both spellings where clients use both, and the
@@ -145,6 +146,7 @@ fn secrets() -> Router<Arc<App>> {
             "/v1/apps/{app_id}/schedules/{schedule_id}",
             put(schedules::change).delete(schedules::delete),
         )
+        .merge(triggers())
         .route("/v1/ip-ranges", get(server::ip_ranges))
         .route("/api/icons/{link}", get(packages::icon))
         .route("/api/download/download-ipa", get(files::download))
@@ -176,6 +178,18 @@ fn feedback_routes() -> Router<Arc<App>> {
             .route(&format!("{path}/{{id}}/logs"), get(crashes::logs));
     }
     routes
+/// What starts builds by itself: webhooks and pull requests.
+fn triggers() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/v1/apps/{app_id}/webhook",
+            get(webhooks::show).put(webhooks::set_secret).delete(webhooks::clear_secret),
+        )
+        .route("/v1/apps/{app_id}/deliveries", get(webhooks::list))
+        .route("/v1/apps/{app_id}/deliveries/{delivery_id}", get(webhooks::show_delivery))
+        .route("/v1/apps/{app_id}/deliveries/{delivery_id}/redeliver", post(webhooks::redeliver))
+        .route("/v1/apps/{app_id}/pull-requests", get(webhooks::list_pulls))
+        .route("/v1/apps/{app_id}/pull-requests/{number}/build", post(webhooks::build_pull))
 }
 
 /// Groups, testers and deployments (api.md 3, rows 10 to 13). One spelling of

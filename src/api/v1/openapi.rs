@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 use crate::api::v1::{
     apps, audit, builds, ccmenu, collaborators, conventions, crashes, deployments, feedback, files,
     groups, log, manage, organisations, packages, results, schedules, secure_files, server,
-    settings, ssh_key, statuses, tokens, variables, wire,
+    settings, ssh_key, statuses, tokens, variables, webhooks, wire,
 };
 use crate::error::{Error, Result};
 
@@ -111,6 +111,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         ccmenu::Description::openapi(),
         feedback::Description::openapi(),
         crashes::Description::openapi(),
+        webhooks::Description::openapi(),
     ];
     for topic in topics {
         document.merge(topic);

@@ -10,6 +10,7 @@ use crate::model;
 use crate::model::artifact::ArtifactKind;
 use crate::model::build::BuildStatus;
 use crate::model::ids::BuildId;
+use crate::model::origin::Base;
 use crate::model::report::{FileCoverage, FunctionCoverage, TargetCoverage, TestResult};
 use crate::model::time::Millis;
 
@@ -294,6 +295,19 @@ impl<'a> Build<'a> {
             pull_request_destination_commit_info: None,
             waiting_reason: None,
         }
+    }
+
+    /// The same, of a pull request that wants to merge into `base`, whose
+    /// commit has the web page `html_url`.
+    #[must_use]
+    pub fn merged_into(mut self, base: &'a Base, html_url: &'a str) -> Self {
+        let Base { branch, sha, author, message, merge_status } = base;
+        let tags = Vec::new();
+        let commit = CommitInfo { tags, branch, commit_sha: sha, author, message, html_url };
+        let merge_status = merge_status.as_str();
+        self.pull_request_destination_commit_info =
+            Some(PullRequestTarget { commit, merge_status });
+        self
     }
 }
 

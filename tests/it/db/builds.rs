@@ -221,4 +221,27 @@ on_both! {
         assert_eq!((found.commit_message.as_str(), found.branch.as_str()), (ODD, ODD));
         assert!(!builds::has_queued(&mut tx).await.unwrap());
     }
+
+    async fn unfinished_builds_of_a_lane(db: Db) {
+        let mut tx = write(&db).await;
+        let app = add_app(&mut tx).await;
+        let first = add_build(&mut tx, &app, 1, T).await;
+        let second = add_build(&mut tx, &app, 2, T).await;
+        let id = BuildId::generate(T);
+        let other = NewBuild { lane: "tag:v1", ..new_build(&id, &app, 3, T) };
+        builds::insert(&mut tx, &other).await.unwrap();
+        let done = add_build(&mut tx, &app, 4, T).await;
+        let end = builds::End {
+            status: shipmate::model::build::BuildStatus::Cancelled,
+            failure_kind: None,
+            failure_message: None,
+            at: T,
+            downloads: "[]",
+            tests: None,
+            coverage: None,
+        };
+        builds::end(&mut tx, &done, shipmate::model::build::BuildStatus::Queued, 0, &end).await.unwrap();
+        let found = builds::list_unfinished_of_lane(&mut tx, &app, "branch:main").await.unwrap();
+        assert_eq!(found.iter().map(|b| b.id.clone()).collect::<Vec<_>>(), [first, second]);
+    }
 }

@@ -72,6 +72,8 @@ async fn server(db: &Arc<TestDb>, dir: &Path, clock: &Arc<AtomicI64>) -> App {
             lease_ms: LEASE_MS as u64,
             requests_per_minute: 0,
             limits: db::queue::Limits::default(),
+            reconcile_ms: 300_000,
+            scratch_dir: dir.join("scratch"),
             link_ttl_ms: 3_600_000,
             reports_per_minute: 600,
         },

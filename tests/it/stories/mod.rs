@@ -14,3 +14,4 @@ mod queue;
 mod reports;
 mod settings;
 mod shop;
+mod storm;
