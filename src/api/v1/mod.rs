@@ -123,7 +123,6 @@ fn secrets() -> Router<Arc<App>> {
             "/v1/organisations/{organisation_id}/ssh-hosts/{host}",
             put(ssh_key::set_host).delete(ssh_key::forget_host),
         )
-        .route("/v1/ccmenu", get(ccmenu::show))
         .route("/v1/apps/{app_id}/settings", get(settings::show).put(settings::put))
         .route("/v1/apps/{app_id}/settings/resolved", get(settings::resolved))
         .route(
@@ -147,10 +146,6 @@ fn secrets() -> Router<Arc<App>> {
             put(schedules::change).delete(schedules::delete),
         )
         .merge(triggers())
-        .route("/v1/ip-ranges", get(server::ip_ranges))
-        .route("/api/icons/{link}", get(packages::icon))
-        .route("/api/download/download-ipa", get(files::download))
-        .route("/api/download/download-apk", get(files::download))
 }
 
 /// What testers and crashed apps have sent. A known export tool uses the
