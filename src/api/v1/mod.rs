@@ -173,6 +173,8 @@ fn feedback_routes() -> Router<Arc<App>> {
             .route(&format!("{path}/{{id}}/logs"), get(crashes::logs));
     }
     routes
+}
+
 /// What starts builds by itself: webhooks and pull requests.
 fn triggers() -> Router<Arc<App>> {
     Router::new()
