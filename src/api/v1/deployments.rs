@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::accounts::audit::{self, Change};
-use crate::accounts::authorize_build;
+use crate::accounts::{authorize_build, recall_app};
 use crate::api::v1::wire;
 use crate::app::App;
 use crate::db::{self, Tx};
 use crate::distribution::deploy::{self, Order};
-use crate::distribution::groups;
+use crate::distribution::{groups, links};
 use crate::error::{Error, Result};
 use crate::http::error::Fault;
 use crate::http::extract::PathId;
@@ -24,7 +24,7 @@ use crate::http::reply;
 use crate::model::account::{Access, Actor};
 use crate::model::build::Build;
 use crate::model::distribution as model;
-use crate::model::ids::{BuildId, GroupId};
+use crate::model::ids::{AppId, BuildId, GroupId};
 use crate::model::time::Millis;
 
 /// What to send to whom.
@@ -120,6 +120,14 @@ pub enum DeploymentProgress {
     Downloaded,
     InstallFailed,
     Launched,
+}
+
+/// A page that always installs the newest success.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InstallLink {
+    pub url: String,
+    #[schema(format = DateTime)]
+    pub expires_at: String,
 }
 
 impl<'a> Deployment<'a> {
@@ -262,6 +270,35 @@ pub async fn set_disabled(
     Ok(reply::no_content())
 }
 
+/// Show where testers install the newest success of a branch from.
+#[utoipa::path(
+    get, path = "/v1/apps/{app_id}/install-link", tag = "Distribution",
+    operation_id = "show_install_link",
+    params(
+        ("app_id" = String, Path, description = "Id of the app."),
+        ("branch" = Option<String>, Query, description = "The default branch unless given."),
+        ("scheme" = Option<String>, Query,
+            description = "As displayed, or its part before ` - <configuration>`."),
+    ),
+    responses(
+        (status = 200, description = "The page, for whoever has the link.", body = InstallLink),
+        (status = 400, description = "Malformed parameter.", body = wire::Error),
+        (status = 401, description = "No valid token.", body = wire::Error),
+        (status = 404, description = "Unknown app.", body = wire::Error),
+    )
+)]
+pub async fn install_link(
+    State(app): State<Arc<App>>,
+    actor: Actor,
+    PathId(id): PathId<AppId>,
+    params: Params,
+) -> Result<Response, Fault> {
+    let row = recall_app(&app.db, &actor, &id).await?;
+    let (branch, scheme) = (params.opt_str("branch")?, params.opt_str("scheme")?);
+    let (url, expires_at) = links::branch_url(&app, &row, branch.as_deref(), scheme.as_deref());
+    Ok(reply::ok(&InstallLink { url, expires_at: expires_at.to_iso() })?)
+}
+
 /// One line of the activity log about a build.
 async fn record(
     app: &App,
@@ -278,13 +315,14 @@ async fn record(
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(create, list, set_disabled),
+    paths(create, list, set_disabled, install_link),
     components(schemas(
         BuildSwitch,
         Deployment,
         DeploymentCause,
         DeploymentOrder,
         DeploymentProgress,
+        InstallLink,
         Recipient
     ))
 )]

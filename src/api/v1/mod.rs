@@ -197,6 +197,7 @@ fn distribution() -> Router<Arc<App>> {
             "/v1/builds/{build_id}/deployments",
             get(deployments::list).post(deployments::create),
         )
+        .route("/v1/apps/{app_id}/install-link", get(deployments::install_link))
         .route("/v1/builds/{build_id}/disabled", put(deployments::set_disabled));
     for spelling in ["deployment-groups", "deployment-group"] {
         let of_app = format!("/v1/apps/{{app_id}}/{spelling}");

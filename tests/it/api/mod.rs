@@ -11,6 +11,7 @@ mod builds;
 mod ccmenu;
 mod conventions;
 mod feedback;
+mod groups;
 mod import;
 mod manage;
 mod organisations;
@@ -47,8 +48,12 @@ impl Caller {
     }
 
     async fn post(&self, path: &str, media: &str, body: &str) -> Answer {
+        self.send_as(Method::POST, path, media, body).await
+    }
+
+    async fn send_as(&self, method: Method, path: &str, media: &str, body: &str) -> Answer {
         let url = format!("{}{path}", self.server.url);
-        let request = self.server.client.post(url).bearer_auth(&self.token);
+        let request = self.server.client.request(method, url).bearer_auth(&self.token);
         let request = match media {
             "" => request,
             media => request.header("content-type", media),

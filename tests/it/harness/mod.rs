@@ -9,6 +9,7 @@ pub mod app;
 /// git over HTTP with a password, the same as the agent's own tests use.
 #[path = "../../../src/agent/fixture/remote.rs"]
 pub mod git_remote;
+pub mod mail;
 pub mod server;
 
 use std::time::Duration;

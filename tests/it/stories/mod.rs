@@ -4,6 +4,7 @@
 mod broken_database;
 mod command_line;
 mod credentials;
+mod distribution;
 mod inside;
 mod kill;
 mod main_loop;
