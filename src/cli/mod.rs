@@ -45,6 +45,10 @@ pub use arguments::{ConfigArgs, ServerArgs, load};
 pub use console::Console;
 pub use failure::{Failure, Result};
 
+/// Stack of a worker thread. An unoptimised build needs more than the usual
+/// 2 MiB where one job asks git, decides and queues in one go.
+const WORKER_STACK: usize = 8 << 20;
+
 const EXIT_CODES: &str = "Exit codes:\n  \
     0  done\n  \
     1  failure; with --watch: the build failed\n  \
@@ -117,7 +121,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(WORKER_STACK)
+        .enable_all()
+        .build();
     let code = match runtime {
         Ok(runtime) => runtime.block_on(run(cli, &mut console)),
         Err(error) => {

@@ -71,7 +71,8 @@ pub async fn run_one(app: &App) -> Result<bool> {
     let claimed = db::jobs::claim(&mut tx, now, now.plus(HIDDEN_MS)).await?;
     tx.commit().await?;
     let Some(job) = claimed else { return Ok(false) };
-    let outcome = dispatch(app, &job).await;
+    // Boxed: the largest kind of job would otherwise lie on every stack.
+    let outcome = Box::pin(dispatch(app, &job)).await;
     let mut tx = app.db.write().await?;
     match outcome {
         Ok(None) => db::jobs::delete(&mut tx, &job.id).await?,
@@ -112,7 +113,7 @@ async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
         }
         EVALUATE => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-            deliveries::evaluate(app, &id).await
+            Box::pin(deliveries::evaluate(app, &id)).await
         }
         other => Err(Error::bug("running a job", format!("unknown kind {other}"))),
     }?;

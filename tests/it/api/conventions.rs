@@ -92,7 +92,7 @@ on_both! {
         let app_path = |rest: &str| format!("/v1/apps/{}{rest}", row.id);
         let build_path = |rest: &str| format!("/v1/builds/{id}{rest}");
         for (path, allowed) in [
-            ("/v1/apps".to_owned(), "GET"),
+            ("/v1/apps".to_owned(), "GET POST"),
             (app_path("/branches"), "GET"),
             (app_path("/builds"), "GET POST"),
             (app_path("/build"), "POST"),

@@ -271,7 +271,8 @@ where
             say_not_run(name);
             return Ok(());
         };
-        let told = AssertUnwindSafe(tokio::time::timeout(LONGEST_STORY, story(db.clone())));
+        let told =
+            AssertUnwindSafe(tokio::time::timeout(LONGEST_STORY, Box::pin(story(db.clone()))));
         let outcome = told.catch_unwind().await;
         db.discard().await;
         outcome.map(|told| told.expect("the story ends in time"))
