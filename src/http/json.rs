@@ -2,13 +2,15 @@
 //! own calls read single parameters with `params`.
 
 use axum::extract::{FromRequest, Request};
+use axum::http::Method;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::http::body::{self, MAX_BODY_BYTES, Media};
 use crate::http::error::Fault;
 
-/// The body as a `T`. An empty body is an empty object.
+/// The body as a `T`. An empty body is an empty object, but not with `PUT`: it
+/// replaces, and a body that got lost on its way must not wipe anything.
 ///
 /// As an extractor it must come last. `Invalid`, naming the member, for a body
 /// that does not fit.
@@ -24,6 +26,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
         let bytes = body::read(&parts.headers, body, MAX_BODY_BYTES).await?;
         if !bytes.is_empty() && media != Some(Media::Json) {
             return Err(Error::Invalid("A body must be application/json".into()).into());
+        }
+        if bytes.is_empty() && parts.method == Method::PUT {
+            return Err(Error::Invalid("The body is missing".into()).into());
         }
         Ok(Self(parse(&bytes)?))
     }
