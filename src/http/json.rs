@@ -3,6 +3,7 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::Method;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
@@ -32,6 +33,19 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
         }
         Ok(Self(parse(&bytes)?))
     }
+}
+
+/// For members that are objects: serde would also take an array for a struct.
+///
+/// # Errors
+/// When it is not an object, or not one that is a `T`.
+pub fn object<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let map = serde_json::Map::deserialize(from)?;
+    T::deserialize(serde_json::Value::Object(map)).map_err(serde::de::Error::custom)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {

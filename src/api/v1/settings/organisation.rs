@@ -33,10 +33,10 @@ pub struct Description;
 #[serde(default, deny_unknown_fields)]
 pub struct OrganisationSettings {
     /// Only what is set here.
+    #[serde(deserialize_with = "crate::http::json::object")]
     pub defaults: wire::Settings,
     /// Builds running at once, instead of the server's limit per organisation.
     /// Only administrators of the server change it.
-    #[schema(required)]
     pub max_running: Option<i64>,
 }
 
