@@ -11,6 +11,7 @@ use crate::accounts::authorize_app;
 use crate::app::App;
 use crate::apps;
 use crate::builds::trigger::{Request, trigger};
+use crate::dashboard::frame::{AppFrame, Tab};
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::place::Place;
 use crate::dashboard::session::Visit;
@@ -33,7 +34,7 @@ const PAGE: i64 = 25;
 struct Builds {
     shell: Shell,
     csrf: String,
-    app: AppRow,
+    frame: AppFrame,
     may_build: bool,
     branches: Vec<String>,
     statuses: Vec<&'static str>,
@@ -57,6 +58,7 @@ pub async fn list(
     let mut tx = app.db.read().await?;
     let row = authorize_app(&mut tx, &visit.actor, Access::Read, &id).await?;
     let may_build = authorize_app(&mut tx, &visit.actor, Access::Build, &id).await.is_ok();
+    let may_manage = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await.is_ok();
     let filter = Filter { branch: branch.as_deref(), scheme: None, status, before };
     let mut found = db::builds::list(&mut tx, &id, &filter, PAGE + 1).await?;
     let known = db::apps::list_branches(&mut tx, &id).await?;
@@ -74,7 +76,7 @@ pub async fn list(
     page::ok(&Builds {
         shell: visit.shell(),
         csrf: visit.csrf().to_owned(),
-        app: row,
+        frame: AppFrame::of(&row, Tab::Builds, may_manage),
         may_build,
         branches: known.into_iter().filter(|b| b.deleted_at.is_none()).map(|b| b.name).collect(),
         statuses: BuildStatus::ALL.iter().map(|status| status.as_str()).collect(),

@@ -16,6 +16,7 @@ mod assets;
 mod badge;
 mod build;
 mod builds;
+mod frame;
 mod install;
 mod notice;
 mod page;
