@@ -22,6 +22,8 @@ mod notice;
 mod page;
 mod place;
 mod public;
+#[allow(dead_code, reason = "pages that show codes come next")]
+mod qr;
 mod session;
 mod sign_in;
 mod tester;

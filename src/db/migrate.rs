@@ -30,6 +30,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     13 "0013_settings",
     24 "0024_queue",
     12 "0012_webhooks",
+    28 "0028_people",
 ];
 
 pub(super) fn migrator() -> Migrator {
