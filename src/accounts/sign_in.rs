@@ -112,7 +112,8 @@ async fn credentials(tx: &mut Tx, user: &UserId) -> Result<Credentials> {
     rows::find_credentials(tx, user).await?.ok_or_else(Error::not_found)
 }
 
-fn totp_place(user: &UserId) -> String {
+/// What seals the shared secret of the second factor to its row.
+pub fn totp_place(user: &UserId) -> String {
     format!("users/{user}/totp")
 }
 

@@ -93,7 +93,8 @@ fn checked_repository(app: &App, id: &AppId, url: &str) -> Result<(String, Optio
     Ok((url, sealed))
 }
 
-fn credential_place(id: &AppId) -> String {
+/// What seals the credential of a repository to its row.
+pub fn credential_place(id: &AppId) -> String {
     format!("apps/{id}/repo_credential")
 }
 

@@ -60,6 +60,8 @@ where
         return Ok(None);
     }
     written?;
+    // An upload may take long; the master key may have changed meanwhile.
+    let key_sealed = app.keys.reseal(&sealing_place(&id), &key_sealed)?;
     Ok(Some(StoredFile {
         id,
         owner_id: owner.to_owned(),

@@ -22,8 +22,10 @@ const MAX_HOSTS: usize = 100;
 /// Longest host name (RFC 1035 2.3.4), in bytes.
 const MAX_HOST: usize = 253;
 
-/// As published by docs.github.com, docs.gitlab.com and support.atlassian.com;
-/// a test holds them to the published fingerprints.
+/// As published by docs.github.com, docs.gitlab.com ("SSH host keys
+/// fingerprints" of GitLab.com, the ECDSA one also in commit 79bdb63f of
+/// gitlab-com/www-gitlab-com) and support.atlassian.com; a test holds them to
+/// the published fingerprints.
 const PINNED: [(&str, [&str; 2]); 3] = [
     (
         "github.com",

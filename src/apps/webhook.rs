@@ -18,7 +18,8 @@ pub fn url(app: &App, id: &AppId) -> String {
     format!("{}/api/webhook?appID={id}", app.settings.dashboard_url)
 }
 
-fn place(id: &AppId) -> String {
+/// What seals the secret to its row.
+pub fn sealing_place(id: &AppId) -> String {
     format!("apps/{id}/webhook_secret")
 }
 
@@ -34,14 +35,14 @@ pub async fn set_secret(app: &App, tx: &mut Tx, id: &AppId, secret: &Secret) -> 
     if !fits {
         return Err(Error::Invalid("secret: 1 to 256 printable ASCII characters".into()));
     }
-    let sealed = app.keys.seal(&place(id), secret);
+    let sealed = app.keys.seal(&sealing_place(id), secret);
     db::deliveries::upsert_secret(tx, id, &sealed, app.clock.now()).await
 }
 
 /// The opened secret, if one is set.
 pub async fn secret(app: &App, tx: &mut Tx, id: &AppId) -> Result<Option<Secret>> {
     let Some((sealed, _)) = db::deliveries::find_secret(tx, id).await? else { return Ok(None) };
-    app.keys.open_sealed(&place(id), &sealed).map(Some)
+    app.keys.open_sealed(&sealing_place(id), &sealed).map(Some)
 }
 
 /// Every app that is built from one of these URLs, by whatever transport.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::git::providers::{self, SendError, Status};
 use crate::model::app::App as AppRow;
 use crate::model::build::{Build, BuildStatus};
-use crate::model::ids::{JobId, StatusId};
+use crate::model::ids::{AppId, JobId, StatusId};
 use crate::model::secret::Secret;
 use crate::model::status::{CommitStatus, Provider, ProviderAccount, SendOutcome, StatusState};
 use crate::model::time::Millis;
@@ -121,7 +121,7 @@ async fn deliver(
     status: &CommitStatus,
     context: &str,
 ) -> Result<Result<(), SendError>> {
-    let token = app.keys.open_sealed(&token_place(account), &account.token_sealed)?;
+    let token = app.keys.open_sealed(&token_place(&account.app_id), &account.token_sealed)?;
     let url = format!("{}/apps/{}/build/{}", app.settings.dashboard_url, build.app_id, build.id);
     let told = Status {
         sha: &status.sha,
@@ -138,8 +138,8 @@ async fn deliver(
 }
 
 /// What the token of an account is sealed for.
-pub fn token_place(account: &ProviderAccount) -> String {
-    format!("apps/{}/provider_token", account.app_id)
+pub fn token_place(app: &AppId) -> String {
+    format!("apps/{app}/provider_token")
 }
 
 /// `None` if the status is settled, else when to try again.
@@ -214,14 +214,13 @@ pub async fn set_account(
     if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Error::invalid_parameter("token"));
     }
-    let mut account = ProviderAccount {
+    let account = ProviderAccount {
         app_id: row.id.clone(),
         provider: new.provider,
         base_url,
-        token_sealed: String::new(),
+        token_sealed: app.keys.seal(&token_place(&row.id), new.token),
         created_at: app.clock.now(),
     };
-    account.token_sealed = app.keys.seal(&token_place(&account), new.token);
     db::statuses::upsert_provider(tx, &account).await?;
     Ok(account)
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use serde_json::{Value, json};
 
-use super::{ConfigArgs, Console, Failure, Result, installation};
+use super::{ConfigArgs, Console, Failure, Result, installation, rotate_key};
 use crate::accounts::audit::{self, Change};
 use crate::accounts::tokens;
 use crate::app::App;
@@ -44,6 +44,13 @@ pub enum AdminVerb {
     /// Manage access tokens
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Make a new master key and seal every stored secret with it; goes on
+    /// where an earlier run was stopped
+    RotateKey {
+        /// Delete the older keys, an hour later
+        #[arg(long)]
+        forget_old: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -161,6 +168,7 @@ pub async fn run(args: AdminArgs, console: &mut Console) -> Result {
         AdminVerb::User(verb) => user(&app, verb).await,
         AdminVerb::App(verb) => app_verb(&app, verb, console).await,
         AdminVerb::Token(verb) => token(&app, verb).await,
+        AdminVerb::RotateKey { forget_old } => rotate_key::run(&app, forget_old, console).await,
     }?;
     app.db.close().await;
     match args.json {
@@ -170,9 +178,9 @@ pub async fn run(args: AdminArgs, console: &mut Console) -> Result {
 }
 
 /// What a verb says, for people and for scripts.
-struct Answer {
-    text: String,
-    json: Value,
+pub(super) struct Answer {
+    pub text: String,
+    pub json: Value,
 }
 
 /// An error of the product as the command line shows it: this is the server's

@@ -29,6 +29,7 @@ mod logs;
 mod pick;
 mod rebuild;
 mod render;
+mod rotate_key;
 pub mod serve;
 mod show;
 mod tests_of_build;

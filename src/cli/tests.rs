@@ -36,6 +36,8 @@ fn the_stable_command_lines_parse() {
         "admin app grant --app 58a1b2c3d4e5f60718293a4b --email e@x --access read",
         "admin app set-env --app 58a1b2c3d4e5f60718293a4b --name N --secret",
         "admin token issue --email e@x --json",
+        "admin rotate-key --data-dir d",
+        "admin rotate-key --forget-old --json",
         "admin token revoke --email e@x",
         "admin token agent --name N --json",
         "check-config --config c --json",

@@ -30,6 +30,7 @@ mod readers;
 pub mod remotes;
 pub mod results;
 pub mod schedules;
+pub mod sealed;
 pub mod secure_files;
 pub mod sessions;
 pub mod settings;

@@ -167,7 +167,7 @@ impl Replay {
 
     async fn write(&self, mark: &Mark, status: StatusCode, headers: &HeaderMap, text: &str) {
         let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let sealed = self.0.keys.seal(&place(&mark.token, &mark.key), &Secret::new(text));
+        let sealed = self.0.keys.seal(&sealing_place(&mark.token, &mark.key), &Secret::new(text));
         let kept = async {
             let mut tx = self.0.db.write().await?;
             let status = i64::from(status.as_u16());
@@ -189,7 +189,7 @@ impl Replay {
     fn replay(&self, token: &TokenId, kept: Kept) -> Result<Response> {
         let Kept { idempotency_key, status, media_type, body_sealed, .. } = kept;
         let sealed = body_sealed.unwrap_or_default();
-        let text = self.0.keys.open_sealed(&place(token, &idempotency_key), &sealed)?;
+        let text = self.0.keys.open_sealed(&sealing_place(token, &idempotency_key), &sealed)?;
         let status = status.and_then(|status| u16::try_from(status).ok());
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
         let status = status.ok_or_else(|| Error::bug("idempotency", "a kept status is none"))?;
@@ -210,7 +210,8 @@ impl Replay {
     }
 }
 
-fn place(token: &TokenId, key: &str) -> String {
+/// What seals a kept answer to its row.
+pub fn sealing_place(token: &TokenId, key: &str) -> String {
     format!("idempotency_keys/{token}/{key}")
 }
 

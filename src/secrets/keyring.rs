@@ -8,6 +8,7 @@ use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use ring::{hkdf, hmac};
 
 use crate::error::{Error, Result};
+use crate::model::time::Millis;
 
 /// Length of a master key, in bytes.
 pub const KEY_BYTES: usize = 32;
@@ -102,6 +103,15 @@ impl Ring {
 pub fn remove(dir: &Path, key: &Key) -> Result<()> {
     std::fs::remove_file(file(dir, key.number))
         .map_err(|cause| Error::internal("deleting a master key", cause))
+}
+
+/// When the file of `key` was written.
+pub fn made_at(dir: &Path, key: &Key) -> Result<Millis> {
+    let failed = |cause| Error::internal("reading the age of a master key", cause);
+    let written = std::fs::metadata(file(dir, key.number)).and_then(|file| file.modified());
+    let since = written.map_err(failed)?.duration_since(std::time::UNIX_EPOCH);
+    // A file from before 1970 is old enough for anything.
+    Ok(Millis(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))))
 }
 
 fn file(dir: &Path, number: u32) -> PathBuf {

@@ -34,6 +34,7 @@ mod queue;
 mod remotes;
 mod results;
 mod schedules;
+mod sealed;
 mod seam;
 mod secrets;
 mod sessions;

@@ -13,6 +13,7 @@ mod outage;
 mod process;
 mod queue;
 mod reports;
+mod rotate_key;
 mod settings;
 mod shop;
 mod storm;
