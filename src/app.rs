@@ -49,6 +49,9 @@ pub struct Settings {
     pub scratch_dir: std::path::PathBuf,
     /// How often each remote is looked at for what no webhook told; 0 = never.
     pub reconcile_ms: i64,
+    /// The keys that an SSH host shows first are kept; else nobody is believed
+    /// whose keys no owner has entered.
+    pub record_ssh_hosts: bool,
     /// Life of a signed download link.
     pub link_ttl_ms: i64,
     /// Calls of one device's SDK, at once and on average.

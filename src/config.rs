@@ -61,6 +61,7 @@ pub struct Config {
     pub agent: Agent,
     pub limits: Limits,
     pub webhooks: Webhooks,
+    pub unknown_hosts: UnknownHosts,
     pub links: Links,
     pub mail: Mail,
     pub log: Log,
@@ -110,6 +111,15 @@ pub struct Limits {
 pub struct Webhooks {
     /// How often each remote is looked at for what no webhook told; zero = never.
     pub reconcile: Duration,
+}
+
+/// What happens with an SSH host that nobody has named yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownHosts {
+    /// Its keys of the first contact are kept, and no others taken after that.
+    Record,
+    /// An owner has to enter its keys first.
+    Refuse,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +203,9 @@ impl Config {
                     layers.take("webhooks.poll_minutes", parse::number(0, 1_440)).unwrap_or(5),
                 ),
             },
+            unknown_hosts: layers
+                .take("ssh.unknown_hosts", parse::unknown_hosts)
+                .unwrap_or(UnknownHosts::Record),
             links: Links {
                 ttl: minutes(
                     layers.take("links.ttl_minutes", parse::number(1, 525_600)).unwrap_or(24 * 60),
@@ -273,6 +286,10 @@ impl Config {
             "limits.max_running_ios" => limit(self.limits.max_running_ios),
             "limits.max_running_android" => limit(self.limits.max_running_android),
             "webhooks.poll_minutes" => (self.webhooks.reconcile.as_secs() / 60).to_string(),
+            "ssh.unknown_hosts" => match self.unknown_hosts {
+                UnknownHosts::Record => "record".into(),
+                UnknownHosts::Refuse => "refuse".into(),
+            },
             "links.ttl_minutes" => (self.links.ttl.as_secs() / 60).to_string(),
             "mail.smtp_url" => self
                 .mail

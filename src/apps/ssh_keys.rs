@@ -184,7 +184,17 @@ pub async fn identity(app: &App, org: &OrgId, remote: &Remote) -> Result<Option<
     let known = hosts(&mut tx, org).await?.iter().any(|known| known.host == host);
     drop(tx);
     // Without a key the connection fails with ssh's own words.
-    if !known && let Some(keys) = first_keys(name, port).await {
+    if !known
+        && app.settings.record_ssh_hosts
+        && let Some(keys) = first_keys(name, port).await
+    {
+        let fingerprints: Vec<_> =
+            keys.iter().filter_map(|key| fingerprint(key.split(' ').nth(1)?)).collect();
+        tracing::warn!(
+            host,
+            ?fingerprints,
+            "the keys of an SSH host were recorded at first contact"
+        );
         let stored = StoredHost { host, keys: keys.join("\n"), recorded_at: app.clock.now() };
         let mut tx = app.db.write().await?;
         rows::insert_host(&mut tx, org, &stored).await?;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Clock, Settings};
 use crate::blobs::Blobs;
-use crate::config::{Config, Database, Mail};
+use crate::config::{Config, Database, Mail, UnknownHosts};
 use crate::db::Db;
 use crate::db::queue::Limits;
 use crate::error::{Error, Result};
@@ -51,6 +51,7 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
             },
             reconcile_ms: i64::try_from(config.webhooks.reconcile.as_millis()).unwrap_or(i64::MAX),
             scratch_dir: config.data_dir.join("scratch"),
+            record_ssh_hosts: config.unknown_hosts == UnknownHosts::Record,
             link_ttl_ms: i64::try_from(config.links.ttl.as_millis()).unwrap_or(i64::MAX),
             reports_per_minute: config.limits.reports_per_minute,
         },

@@ -146,8 +146,11 @@ async fn reseal_column(
     let (table, name) = column.names();
     let total = count(app, column).await?;
     let mut unreadable = Vec::new();
+    if total == 0 {
+        return Ok(unreadable);
+    }
     let mut seen = 0;
-    while total > 0 {
+    loop {
         let skip = i64::try_from(unreadable.len()).unwrap_or(i64::MAX);
         let mut tx = app.db.write().await?;
         let batch = rows::list(&mut tx, column, &app.keys.newest_prefix(), skip, BATCH).await?;

@@ -112,6 +112,7 @@ async fn check_config_shows_values_with_their_source() {
     limits.max_running_ios               (none)                         default
     limits.max_running_android           (none)                         default
     webhooks.poll_minutes                5                              default
+    ssh.unknown_hosts                    record                         default
     links.ttl_minutes                    1440                           default
     mail.smtp_url                        (none)                         default
     mail.from                            Shipmate <shipmate@localhost>  default

@@ -9,7 +9,7 @@ use reqwest::Url;
 use tracing_subscriber::filter::Targets;
 
 use super::file::Raw;
-use super::{Database, LogFormat};
+use super::{Database, LogFormat, UnknownHosts};
 use crate::model::email::Email;
 use crate::model::secret::Secret;
 
@@ -167,6 +167,14 @@ pub fn log_format(value: &Value<'_>) -> Result<LogFormat, String> {
     match value.text()? {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
+        other => Err(unusable(other)),
+    }
+}
+
+pub fn unknown_hosts(value: &Value<'_>) -> Result<UnknownHosts, String> {
+    match value.text()? {
+        "record" => Ok(UnknownHosts::Record),
+        "refuse" => Ok(UnknownHosts::Refuse),
         other => Err(unusable(other)),
     }
 }

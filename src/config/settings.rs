@@ -66,6 +66,7 @@ pub const SETTINGS: &[Setting] = &[
         Shape::Number,
         "a whole number from 0 (never) to 1440 (a day)",
     ),
+    setting("ssh.unknown_hosts", Shape::Text, "record or refuse"),
     setting("links.ttl_minutes", Shape::Number, "a whole number from 1 to 525600 (a year)"),
     Setting {
         key: "mail.smtp_url",

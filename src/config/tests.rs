@@ -87,6 +87,7 @@ fn every_setting_can_come_from_the_environment() {
         ("SHIPMATE_LIMITS_MAX_RUNNING_IOS", "2"),
         ("SHIPMATE_LIMITS_MAX_RUNNING_ANDROID", "8"),
         ("SHIPMATE_WEBHOOKS_POLL_MINUTES", "0"),
+        ("SHIPMATE_SSH_UNKNOWN_HOSTS", "refuse"),
         ("SHIPMATE_LINKS_TTL_MINUTES", "5"),
         ("SHIPMATE_MAIL_SMTP_URL", "smtps://ci:hunter2@mail.example.com"),
         ("SHIPMATE_MAIL_FROM", "CI <ci@example.com>"),
@@ -117,6 +118,7 @@ fn every_setting_can_come_from_the_environment() {
     limits.max_running_ios = 2
     limits.max_running_android = 8
     webhooks.poll_minutes = 0
+    ssh.unknown_hosts = refuse
     links.ttl_minutes = 5
     mail.smtp_url = smtps://ci:[secret]@mail.example.com
     mail.from = CI <ci@example.com>

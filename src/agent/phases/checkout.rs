@@ -229,17 +229,42 @@ impl Course<'_> {
             self.say(STEP, &line).await;
             return failed(FailureKind::TimedOut, line);
         }
-        let reason = said
-            .lines()
-            .find_map(|line| line.strip_prefix("fatal: "))
-            .map_or_else(|| error.to_string(), ToOwned::to_owned);
-        self.say(STEP, &format!("The checkout failed: {error}")).await;
+        let reason = ssh_advice(&said).map(ToOwned::to_owned).unwrap_or_else(|| {
+            let fatal = said.lines().find_map(|line| line.strip_prefix("fatal: "));
+            fatal.map_or_else(|| error.to_string(), ToOwned::to_owned)
+        });
+        let line = match ssh_advice(&said) {
+            Some(advice) => format!("The checkout failed: {advice}"),
+            None => format!("The checkout failed: {error}"),
+        };
+        self.say(STEP, &line).await;
         let kind = match error {
             GitError::NotStarted(_) | GitError::Io { .. } => FailureKind::AgentError,
             _ => FailureKind::CloneFailed,
         };
         failed(kind, format!("The source code could not be checked out: {reason}"))
     }
+}
+
+/// What to do about ssh's own words.
+fn ssh_advice(said: &str) -> Option<&'static str> {
+    if said.contains("IDENTIFICATION HAS CHANGED") {
+        return Some(
+            "the SSH host shows another key than the one that is known. Compare it with the \
+             host's own; if it was really replaced, enter the new one among the SSH hosts of the \
+             organisation (PUT /v1/organisations/:id/ssh-hosts/HOST, see docs/secrets.md)",
+        );
+    }
+    if said.contains("Host key verification failed") {
+        return Some(
+            "no key of the SSH host is known. Enter it among the SSH hosts of the organisation \
+             (PUT /v1/organisations/:id/ssh-hosts/HOST, see docs/secrets.md)",
+        );
+    }
+    said.contains("Permission denied (publickey").then_some(
+        "the SSH host does not take the key of the organisation. Add its public half \
+         (GET /v1/organisations/:id/ssh-key, see docs/secrets.md) to the repository",
+    )
 }
 
 fn not_configured(error: std::io::Error) -> Halt {

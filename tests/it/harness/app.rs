@@ -74,6 +74,7 @@ async fn server(db: &Arc<TestDb>, dir: &Path, clock: &Arc<AtomicI64>) -> App {
             limits: db::queue::Limits::default(),
             reconcile_ms: 300_000,
             scratch_dir: dir.join("scratch"),
+            record_ssh_hosts: true,
             link_ttl_ms: 3_600_000,
             reports_per_minute: 600,
         },
