@@ -36,7 +36,12 @@ const LOG: Asset = Asset {
     media_type: "text/javascript; charset=utf-8",
     content: include_str!("../../web/js/log.js"),
 };
-const ALL: [&Asset; 3] = [&CSS, &MARK, &LOG];
+const OPS: Asset = Asset {
+    name: "ops.css",
+    media_type: "text/css; charset=utf-8",
+    content: include_str!("../../web/css/ops.css"),
+};
+const ALL: &[&Asset] = &[&CSS, &MARK, &LOG, &OPS];
 
 impl Asset {
     /// Content and name: `<16 hex>-app.css`.
@@ -56,11 +61,12 @@ pub struct Assets {
     pub css: String,
     pub mark: String,
     pub log: String,
+    pub ops: String,
 }
 
 /// Made once: a digest of some kilobytes for every page would be waste.
 pub static ASSETS: LazyLock<Assets> =
-    LazyLock::new(|| Assets { css: CSS.path(), mark: MARK.path(), log: LOG.path() });
+    LazyLock::new(|| Assets { css: CSS.path(), mark: MARK.path(), log: LOG.path(), ops: OPS.path() });
 
 /// One file, for ever.
 pub async fn serve(PathId(file): PathId<String>) -> Result<Response> {

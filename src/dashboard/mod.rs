@@ -17,6 +17,7 @@ mod badge;
 mod build;
 mod builds;
 mod frame;
+mod groups;
 mod install;
 mod notice;
 mod page;
@@ -58,6 +59,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/wizard/build/select-source", get(notice::wizard))
         .route("/status", get(notice::status))
         .merge(install::routes())
+        .merge(groups::routes())
 }
 
 async fn start(_: session::Visit) -> Result<Response, page::PageFault> {

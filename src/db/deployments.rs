@@ -4,7 +4,7 @@ use crate::db::build_row::build_columns;
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::build::Build;
-use crate::model::distribution::{Deployment, Recipient};
+use crate::model::distribution::{Cause, Deployment, Recipient};
 use crate::model::email::Email;
 use crate::model::ids::{AppId, BuildId, DeploymentId, GroupId, RecipientId};
 use crate::model::time::Millis;
@@ -85,6 +85,73 @@ pub async fn list_last(tx: &mut Tx, app: &AppId) -> Result<Vec<LastOfGroup>> {
              WHERE e.group_id = d.group_id AND e.cause <> 'testers_added'
                AND (e.created_at, e.id) > (d.created_at, d.id))")
     .bind(app)
+    .all(tx)
+    .await
+}
+
+/// One deployment to a group, with how many of its recipients came how far.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct SentToGroup {
+    pub id: DeploymentId,
+    pub build_id: BuildId,
+    pub number: i64,
+    pub branch: String,
+    #[sqlx(try_from = "String")]
+    pub cause: Cause,
+    /// What was entered; may be empty.
+    pub notes: String,
+    /// Address of who sent it.
+    pub sender: Option<String>,
+    pub created_at: Millis,
+    pub recipients: i64,
+    pub sent: i64,
+    pub downloaded: i64,
+    pub launched: i64,
+    pub failed: i64,
+    /// Mail that was given up.
+    pub refused: i64,
+}
+
+/// What was sent to a group, newest first.
+pub async fn list_of_group(tx: &mut Tx, group: &GroupId, limit: i64) -> Result<Vec<SentToGroup>> {
+    sql("SELECT d.id, d.build_id, b.number, b.branch, d.cause, d.notes, u.email AS sender,
+           d.created_at, COUNT(r.id) AS recipients, COUNT(r.sent_at) AS sent,
+           COUNT(r.downloaded_at) AS downloaded, COUNT(r.launched_at) AS launched,
+           COUNT(r.failed_at) AS failed, COUNT(r.refused_at) AS refused
+         FROM deployments d JOIN builds b ON b.id = d.build_id
+         LEFT JOIN users u ON u.id = d.user_id
+         LEFT JOIN deployment_recipients r ON r.deployment_id = d.id
+         WHERE d.group_id = $1
+         GROUP BY d.id, b.id, u.email
+         ORDER BY d.created_at DESC, d.id DESC LIMIT $2")
+    .bind(group)
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// The last build that one tester of a group got through it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct LastOfTester {
+    pub build_id: BuildId,
+    pub number: i64,
+    #[sqlx(flatten)]
+    pub recipient: Recipient,
+}
+
+/// Of each tester who has got one.
+pub async fn list_last_of_testers(tx: &mut Tx, group: &GroupId) -> Result<Vec<LastOfTester>> {
+    sql(concat!(
+        "SELECT r.build_id, r.number, ",
+        recipient_columns!(),
+        " FROM (SELECT x.*, d.build_id, b.number, ROW_NUMBER() OVER
+             (PARTITION BY x.email ORDER BY d.created_at DESC, d.id DESC) AS place
+           FROM deployment_recipients x JOIN deployments d ON d.id = x.deployment_id
+           JOIN builds b ON b.id = d.build_id
+           WHERE d.group_id = $1) r
+         WHERE r.place = 1"
+    ))
+    .bind(group)
     .all(tx)
     .await
 }

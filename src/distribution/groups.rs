@@ -39,6 +39,8 @@ pub struct Draft {
     pub name: Option<String>,
     pub frequency: Option<Frequency>,
     pub branches: Option<Vec<String>>,
+    /// Whether to follow the default branch beside `branches`.
+    pub default_branch: Option<bool>,
     pub tags: Option<Vec<String>>,
     pub prefixes: Option<Vec<Prefix>>,
     pub schemes: Option<Vec<String>>,
@@ -173,7 +175,8 @@ pub async fn change(app: &App, tx: &mut Tx, mut group: Group, draft: Draft) -> R
 }
 
 fn apply(group: &mut Group, draft: Draft, now: Millis) -> Result<()> {
-    let Draft { name, frequency, branches, tags, prefixes, schemes, schedule } = draft;
+    let Draft { name, frequency, branches, default_branch, tags, prefixes, schemes, schedule } =
+        draft;
     if let Some(name) = name {
         group.name = checked_name(&name)?;
     }
@@ -184,6 +187,9 @@ fn apply(group: &mut Group, draft: Draft, now: Millis) -> Result<()> {
         // Naming branches ends following the default one.
         group.rules.default_branch = false;
         group.rules.branches = checked("branches", branches)?;
+    }
+    if let Some(follows) = default_branch {
+        group.rules.default_branch = follows;
     }
     if let Some(tags) = tags {
         group.rules.tags = checked("tags", tags)?;
@@ -255,18 +261,29 @@ fn written(rules: &Rules) -> Result<String> {
 /// Addresses as a caller lists them, each once.
 ///
 /// # Errors
-/// `Invalid`, naming `testers`, if any is malformed: nothing changes then
-/// (api.md 4.11).
+/// `Invalid`, naming `testers` and the first malformed address: nothing changes
+/// then (api.md 4.11).
 pub fn parse_testers(texts: &[String]) -> Result<Vec<Email>> {
     let mut emails: Vec<Email> = Vec::with_capacity(texts.len());
     let mut known = std::collections::HashSet::new();
     for text in texts {
-        let email: Email = text.parse().map_err(|_| Error::invalid_parameter("testers"))?;
+        let email: Email = text.parse().map_err(|_| malformed(text))?;
         if known.insert(email.key().to_owned()) {
             emails.push(email);
         }
     }
     Ok(emails)
+}
+
+/// Longest part of a malformed address that is repeated, in characters.
+const MAX_REPEATED: usize = 80;
+
+fn malformed(text: &str) -> Error {
+    let shown: String =
+        text.chars().filter(|c| !c.is_control()).take(MAX_REPEATED).collect();
+    Error::Invalid(format!(
+        "Invalid value for parameter \"testers\": “{shown}” is not an email address"
+    ))
 }
 
 /// Adds testers; those that were not subscribed before.

@@ -85,11 +85,15 @@ impl Params {
     /// A text. `Invalid` for another JSON type, a NUL (which PostgreSQL cannot
     /// store) or more than 4096 bytes.
     pub fn opt_str(&self, name: &str) -> Result<Option<Cow<'_, str>>> {
+        self.opt_text(name, MAX_TEXT_BYTES)
+    }
+
+    /// A longer text, such as that of a text area: up to `max` bytes, without
+    /// NUL.
+    pub fn opt_text(&self, name: &str, max: usize) -> Result<Option<Cow<'_, str>>> {
         match self.find(name) {
             None => Ok(None),
-            Some(Found::Text(text)) if text.len() <= MAX_TEXT_BYTES && !text.contains('\0') => {
-                Ok(Some(text))
-            }
+            Some(Found::Text(text)) if text.len() <= max && !text.contains('\0') => Ok(Some(text)),
             Some(_) => Err(Error::invalid_parameter(name)),
         }
     }

@@ -129,6 +129,7 @@ impl GroupChange {
             name,
             frequency,
             branches,
+            default_branch: None,
             tags,
             prefixes: prefixes.map(|all| all.into_iter().map(prefix).collect()),
             schemes,

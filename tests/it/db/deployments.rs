@@ -77,6 +77,46 @@ on_both! {
         assert_eq!(deployments::list_last(&mut tx, &app).await.unwrap(), [last]);
     }
 
+    async fn a_groups_history_counts_how_far_each_deployment_came(db: Db) {
+        let mut tx = write(&db).await;
+        let app = add_app(&mut tx).await;
+        let builds = [add_build(&mut tx, &app, 1, T).await, add_build(&mut tx, &app, 2, T).await];
+        let team = group(&app, "The Team");
+        groups::insert(&mut tx, &team, "{}").await.unwrap();
+        let ann = add_user(&mut tx, "ann@example.org").await;
+        let mut first = deployment(&builds[0], Some(&team.id), Cause::Manual, Millis(1));
+        first.user_id = Some(ann);
+        first.notes = ODD.into();
+        let second = deployment(&builds[1], Some(&team.id), Cause::EachBuild, Millis(2));
+        let single = deployment(&builds[1], None, Cause::Manual, Millis(3));
+        for one in [&first, &second, &single] {
+            assert!(deployments::insert(&mut tx, one, false).await.unwrap());
+        }
+        let eve = add_recipient(&mut tx, &first, "Eve@example.org").await;
+        let bob = add_recipient(&mut tx, &first, "bob@example.org").await;
+        let again = add_recipient(&mut tx, &second, "eve@example.org").await;
+        add_recipient(&mut tx, &single, "bob@example.org").await;
+        deployments::set_sent(&mut tx, &eve, Millis(5)).await.unwrap();
+        deployments::set_downloaded(&mut tx, &eve, Millis(6)).await.unwrap();
+        deployments::set_failed(&mut tx, &eve, "no", Millis(7)).await.unwrap();
+        deployments::set_error(&mut tx, &bob, "550", Some(Millis(5))).await.unwrap();
+        let rows = deployments::list_of_group(&mut tx, &team.id, 10).await.unwrap();
+        assert_eq!([&rows[0].id, &rows[1].id], [&second.id, &first.id]);
+        assert_eq!(rows.len(), 2);
+        let counts = |row: &deployments::SentToGroup| {
+            [row.recipients, row.sent, row.downloaded, row.launched, row.failed, row.refused]
+        };
+        assert_eq!(counts(&rows[0]), [1, 0, 0, 0, 0, 0]);
+        assert_eq!(counts(&rows[1]), [2, 1, 1, 0, 1, 1]);
+        assert_eq!((rows[1].sender.as_deref(), rows[1].notes.as_str()), (Some("ann@example.org"), ODD));
+        assert_eq!((rows[1].number, rows[1].branch.as_str(), rows[0].sender.as_deref()), (1, "main", None));
+        assert_eq!(deployments::list_of_group(&mut tx, &team.id, 1).await.unwrap().len(), 1);
+        let mut last = deployments::list_last_of_testers(&mut tx, &team.id).await.unwrap();
+        last.sort_by(|a, b| a.recipient.email.cmp(&b.recipient.email));
+        let last: Vec<_> = last.iter().map(|one| (one.number, &one.recipient.id)).collect();
+        assert_eq!(last, [(1, &bob), (2, &again)]);
+    }
+
     async fn what_a_recipient_did(db: Db) {
         let mut tx = write(&db).await;
         let app = add_app(&mut tx).await;
