@@ -9,6 +9,8 @@ use crate::harness::agent::FakeAgent;
 use crate::harness::app::{Person, TestApp};
 use crate::harness::server::{Answer, TestServer};
 
+mod groups;
+
 /// A browser: keeps the cookie, follows nothing.
 struct Browser {
     server: TestServer,
