@@ -65,8 +65,12 @@ pub struct Assets {
 }
 
 /// Made once: a digest of some kilobytes for every page would be waste.
-pub static ASSETS: LazyLock<Assets> =
-    LazyLock::new(|| Assets { css: CSS.path(), mark: MARK.path(), log: LOG.path(), ops: OPS.path() });
+pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
+    css: CSS.path(),
+    mark: MARK.path(),
+    log: LOG.path(),
+    ops: OPS.path(),
+});
 
 /// One file, for ever.
 pub async fn serve(PathId(file): PathId<String>) -> Result<Response> {

@@ -279,8 +279,7 @@ pub fn parse_testers(texts: &[String]) -> Result<Vec<Email>> {
 const MAX_REPEATED: usize = 80;
 
 fn malformed(text: &str) -> Error {
-    let shown: String =
-        text.chars().filter(|c| !c.is_control()).take(MAX_REPEATED).collect();
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(MAX_REPEATED).collect();
     Error::Invalid(format!(
         "Invalid value for parameter \"testers\": “{shown}” is not an email address"
     ))

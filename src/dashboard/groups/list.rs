@@ -57,7 +57,9 @@ pub async fn list(
     params: Params,
 ) -> Result<Response, PageFault> {
     let done = match params.opt_str("done")?.as_deref() {
-        Some("deleted") => Some("The group is gone. What it was sent stays in the builds’ history."),
+        Some("deleted") => {
+            Some("The group is gone. What it was sent stays in the builds’ history.")
+        }
         _ => None,
     };
     let page = load(&app, &visit, &id).await?;

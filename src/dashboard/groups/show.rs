@@ -95,7 +95,12 @@ impl Page {
         let form = &self.form;
         [
             ("branches", "Branches", &form.branches, "Such as main."),
-            ("tags", "Tags", &form.tags, "Builds of tags go out only if a tag or prefix names them."),
+            (
+                "tags",
+                "Tags",
+                &form.tags,
+                "Builds of tags go out only if a tag or prefix names them.",
+            ),
             (
                 "prefixes",
                 "Prefixes",
