@@ -27,6 +27,7 @@ pub fn door(app: Arc<App>) -> Result<Door> {
     let metrics = Metrics::new();
     let router = Router::new()
         .merge(api::v1::routes())
+        .merge(api::internal::routes())
         .merge(agent_api::routes())
         .merge(dashboard::routes())
         .merge(sdk::routes(app.settings.reports_per_minute))

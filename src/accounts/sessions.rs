@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::db::sessions::{self as rows, SignedIn};
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
+use crate::model::account::{Actor, Scope};
 use crate::model::ids::{SessionId, UserId};
 use crate::model::secret::Secret;
 use crate::model::session::Session;
@@ -61,6 +62,17 @@ pub async fn find(app: &App, token: &str) -> Result<Option<SignedIn>> {
         tx.commit().await?;
     }
     Ok(found)
+}
+
+/// What a session may do: all that its person may.
+pub fn actor(session: &SignedIn) -> Result<Actor> {
+    let id = session.session_id.as_str().parse();
+    Ok(Actor {
+        user_id: session.user.id.clone(),
+        token_id: id.map_err(|e| Error::internal("reading a session's id", e))?,
+        is_admin: session.user.is_admin,
+        scope: Scope::Admin,
+    })
 }
 
 /// The live sessions of `user`, last seen first.

@@ -42,7 +42,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/{app_id}", get(builds::list))
         .route("/apps/{app_id}/builds", post(builds::start))
         .route("/apps/{app_id}/build/latest", get(public::latest))
-        .route("/apps/{app_id}/build/{build_id}", get(build::show))
+        .route("/apps/{app_id}/build/{build_id}", get(public::build_for_anybody))
         .route("/apps/{app_id}/build/{build_id}/cancel", post(build::cancel))
         .route("/apps/{app_id}/build/{build_id}/log", get(build::follow))
         .route("/apps/{app_id}/build/{build_id}/log.txt", get(build::download_log))

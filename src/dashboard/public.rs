@@ -12,6 +12,7 @@ use axum::response::Response;
 use crate::accounts::authorize_app;
 use crate::app::App;
 use crate::dashboard::badge::Badge;
+use crate::dashboard::build as members;
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::place::{Place, Places};
 use crate::dashboard::session::Visit;
@@ -78,13 +79,10 @@ pub async fn latest(
 ) -> Result<Response, PageFault> {
     let branch = params.opt_str("branch")?;
     let mut tx = app.db.read().await?;
-    let row = match visit {
-        Ok(visit) => authorize_app(&mut tx, &visit.actor, Access::Read, &id).await?,
-        Err(sign_in) => {
-            let Some(row) = find_public(&mut tx, &id).await? else { return Err(sign_in) };
-            return lead_to_newest(&mut tx, &row, branch.as_deref(), "/public").await;
-        }
-    };
+    if let Some(row) = find_public_for(&mut tx, &visit, &id).await? {
+        return lead_to_newest(&mut tx, &row, branch.as_deref(), "/public").await;
+    }
+    let row = authorize_app(&mut tx, &visit?.actor, Access::Read, &id).await?;
     lead_to_newest(&mut tx, &row, branch.as_deref(), "").await
 }
 
@@ -114,6 +112,20 @@ async fn find_public(tx: &mut Tx, id: &AppId) -> Result<Option<AppRow>> {
     Ok(db::apps::find(tx, id).await?.filter(|row| row.is_public))
 }
 
+/// The public app, for those who see no more of it than its public pages.
+async fn find_public_for(
+    tx: &mut Tx,
+    visit: &Result<Visit, PageFault>,
+    id: &AppId,
+) -> Result<Option<AppRow>> {
+    if let Ok(visit) = visit
+        && authorize_app(tx, &visit.actor, Access::Read, id).await.is_ok()
+    {
+        return Ok(None);
+    }
+    find_public(tx, id).await
+}
+
 #[derive(Template)]
 #[template(path = "public_build.html")]
 struct Page {
@@ -129,7 +141,32 @@ pub async fn build(
 ) -> Result<Response, PageFault> {
     let mut tx = app.db.read().await?;
     let row = find_public(&mut tx, &app_id).await?.ok_or_else(Error::not_found)?;
-    let build = db::builds::find(&mut tx, &id).await?.filter(|build| build.app_id == app_id);
+    show_build(&app, tx, row, &id).await
+}
+
+/// The address of a build that people pass on: members see all of it, everybody
+/// the public page of a public app. Others are asked to sign in, whether the
+/// build exists or not.
+pub async fn build_for_anybody(
+    State(app): State<Arc<App>>,
+    visit: Result<Visit, PageFault>,
+    Places(app_id, id): Places<AppId, BuildId>,
+) -> Result<Response, PageFault> {
+    let mut tx = app.db.read().await?;
+    if let Some(row) = find_public_for(&mut tx, &visit, &app_id).await? {
+        return show_build(&app, tx, row, &id).await;
+    }
+    drop(tx);
+    members::show(State(app), visit?, Places(app_id, id)).await
+}
+
+async fn show_build(
+    app: &App,
+    mut tx: Tx,
+    row: AppRow,
+    id: &BuildId,
+) -> Result<Response, PageFault> {
+    let build = db::builds::find(&mut tx, id).await?.filter(|build| build.app_id == row.id);
     let build = build.ok_or_else(Error::not_found)?;
     drop(tx);
     let shown = Shown::of(&build, app.clock.now());

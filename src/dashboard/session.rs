@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method};
 
 use crate::accounts::sessions;
 use crate::app::App;
@@ -13,14 +13,12 @@ use crate::dashboard::assets::ASSETS;
 use crate::dashboard::page::{PageFault, Person, Shell};
 use crate::db::sessions::SignedIn;
 use crate::error::{Error, Result};
+use crate::http::auth::{SESSION_COOKIE, session_cookie};
 use crate::http::params::Params;
-use crate::model::account::{Actor, Scope, User};
+use crate::model::account::{Actor, User};
 use crate::model::ids::SessionId;
 use crate::model::secret::Secret;
 
-/// `__Host-` would be stronger, but works on https only, and people begin on a
-/// plain http server in their own network.
-const COOKIE: &str = "shipmate_session";
 /// Browsers keep the cookie for as long as an unused session lives.
 const MAX_AGE_SECONDS: i64 = 30 * 24 * 3600;
 /// A form may stay open for a day.
@@ -40,7 +38,7 @@ impl FromRequestParts<Arc<App>> for Visit {
     type Rejection = PageFault;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageFault> {
-        let found = match cookie(&parts.headers) {
+        let found = match session_cookie(&parts.headers) {
             Some(token) => sessions::find(app, token).await?,
             None => None,
         };
@@ -57,18 +55,8 @@ impl FromRequestParts<Arc<App>> for Visit {
 
 impl Visit {
     fn of(app: &App, found: SignedIn) -> Result<Self> {
+        let actor = sessions::actor(&found)?;
         let SignedIn { session_id, seen_at: _, user } = found;
-        // A session acts like the person's own token.
-        let token_id = session_id
-            .as_str()
-            .parse()
-            .map_err(|e| Error::internal("reading a session's id", e))?;
-        let actor = Actor {
-            user_id: user.id.clone(),
-            token_id,
-            is_admin: user.is_admin,
-            scope: Scope::Admin,
-        };
         let expires = app.clock.now().plus(CSRF_MS);
         let csrf = app.keys.sign_link(&subject(&session_id), expires);
         Ok(Self { user, session: session_id, actor, csrf })
@@ -102,23 +90,12 @@ fn subject(session: &SessionId) -> String {
     format!("csrf-{session}")
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
-}
-
 /// `Set-Cookie` of a fresh session. `Lax` keeps other sites from posting with
 /// it; scripts never see it.
 pub fn set_cookie(app: &App, token: &Secret) -> Result<HeaderValue> {
     let secure = if app.settings.dashboard_url.starts_with("https://") { "; Secure" } else { "" };
     let text = format!(
-        "{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={MAX_AGE_SECONDS}{secure}",
+        "{SESSION_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={MAX_AGE_SECONDS}{secure}",
         token.expose()
     );
     let mut value =
@@ -158,13 +135,5 @@ mod tests {
         {
             assert_eq!(safe_return(other), "/", "{other}");
         }
-    }
-
-    #[test]
-    fn the_cookie_is_found_among_others() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(cookie(&headers), None);
-        headers.append(header::COOKIE, HeaderValue::from_static("a=b; shipmate_session=x; c"));
-        assert_eq!(cookie(&headers), Some("x"));
     }
 }

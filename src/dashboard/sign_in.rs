@@ -1,21 +1,20 @@
 //! Signing in and out. The three failures are told apart as api.md 6.2 says.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
-use crate::accounts::sessions::{self, Visitor};
+use crate::accounts::sessions;
 use crate::accounts::sign_in::{Attempt, Outcome, sign_in};
 use crate::accounts::tokens;
 use crate::app::App;
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::session::{Visit, clear_cookie, safe_return, set_cookie};
 use crate::error::Result;
+use crate::http::extract::Browser;
 use crate::http::params::Params;
 use crate::model::account::Scope;
 use crate::model::secret::Secret;
@@ -35,32 +34,6 @@ struct SignIn {
 impl Default for Shell {
     fn default() -> Self {
         Self::public()
-    }
-}
-
-/// The browser at the other end.
-#[derive(Debug)]
-pub struct Browser {
-    name: String,
-    address: String,
-}
-
-impl Browser {
-    pub fn visitor(&self) -> Visitor<'_> {
-        Visitor { browser: &self.name, address: &self.address }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Browser {
-    type Rejection = PageFault;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PageFault> {
-        let name = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self {
-            name: name.unwrap_or("unknown").to_owned(),
-            address: address.map_or_else(|| "unknown".into(), |info| info.0.ip().to_string()),
-        })
     }
 }
 
@@ -84,19 +57,15 @@ pub async fn by_password(
     let code = params.opt_str("code")?;
     let attempt = Attempt { email: &email, password: &password, code: code.as_deref() };
     let next = params.opt_str("next")?.unwrap_or_default();
-    let problem = match sign_in(&app, &attempt, browser.visitor()).await? {
-        Outcome::SignedIn(token, _) => return welcome(&app, &token, &next),
-        Outcome::UnknownEmail => "Unknown email address.",
-        Outcome::WrongPassword => "The email and password you entered do not match.",
-        Outcome::Throttled => "Throttle limit for login reached. Wait ten minutes.",
-        Outcome::WrongCode => "That code is wrong, too old or used already.",
-        Outcome::NeedsCode => "Type the code as well. The password is asked for again.",
-    };
+    let outcome = sign_in(&app, &attempt, browser.visitor()).await?;
+    if let Outcome::SignedIn(token, _) = &outcome {
+        return welcome(&app, token, &next);
+    }
     let page = SignIn {
         next: safe_return(&next).into(),
         email: email.into_owned(),
-        needs_code: code.is_some() || problem.starts_with("Type the code"),
-        problem: Some(problem),
+        needs_code: code.is_some() || matches!(outcome, Outcome::NeedsCode),
+        problem: outcome.problem(),
         ..SignIn::default()
     };
     page::show(StatusCode::UNAUTHORIZED, &page)

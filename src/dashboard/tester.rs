@@ -16,6 +16,7 @@ use crate::dashboard::page::{self, PageFault, Shell};
 use crate::db;
 use crate::distribution::links;
 use crate::error::{Error, Result};
+use crate::http::auth::cookie;
 use crate::http::params::Params;
 
 /// Holds the signed address of the tester whose device this is.
@@ -114,11 +115,7 @@ fn set_cookie(app: &App, response: &mut Response, value: &str, seconds: i64) -> 
 
 /// The address that this device was registered with.
 pub fn remembered(app: &App, headers: &HeaderMap) -> Option<String> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs =
-        cookies.flat_map(|text| text.split(';')).filter_map(|one| one.trim().split_once('='));
-    let (_, value) = pairs.find(|(name, _)| *name == COOKIE)?;
-    links::open_tester_cookie(app, value)
+    links::open_tester_cookie(app, cookie(headers, COOKIE)?)
 }
 
 /// `/reset`: the device forgets whose it is.

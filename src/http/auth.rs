@@ -1,5 +1,5 @@
-//! The bearer token of a request (api.md 1.3). Finds the token and says which
-//! of the two refusals applies; whether it is known is decided by the closure
+//! The bearer token of a request (api.md 1.3), and the cookie of a browser.
+//! Finds the token and says which of the two refusals applies; whether it is known is decided by the closure
 //! that the router gets from outside.
 
 use std::future::Future;
@@ -15,6 +15,10 @@ use crate::model::secret::Secret;
 
 /// Longer than any token we issue; a longer one is not looked up.
 const MAX_TOKEN_BYTES: usize = 512;
+
+/// `__Host-` would be stronger, but works on https only, and people begin on a
+/// plain http server in their own network.
+pub const SESSION_COOKIE: &str = "shipmate_session";
 
 /// Finds whom a token acts for. `None` means unknown or revoked.
 pub type Authenticate =
@@ -63,4 +67,34 @@ pub fn read_token(token: &str) -> Result<Secret, Fault> {
         return Err(Fault::InvalidToken);
     }
     Ok(Secret::new(token))
+}
+
+/// What a signed-in browser sends.
+pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, SESSION_COOKIE)
+}
+
+/// The value of the first cookie of this name.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(session_cookie(&headers), None);
+        headers.append(header::COOKIE, HeaderValue::from_static("a=b; shipmate_session=x; c"));
+        assert_eq!(session_cookie(&headers), Some("x"));
+    }
 }

@@ -1,10 +1,15 @@
-//! Extractors that every door shares: the signed-in caller and ids in paths.
+//! Extractors that every door shares: the signed-in caller, the browser that
+//! calls, and ids in paths.
 
+use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::http::header;
 use axum::http::request::Parts;
 
+use crate::accounts::sessions::Visitor;
 use crate::error::Error;
 use crate::http::error::Fault;
 use crate::model::account::Actor;
@@ -16,6 +21,32 @@ impl<S: Sync> FromRequestParts<S> for Actor {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
         parts.extensions.get::<Self>().cloned().ok_or(Fault::NoToken)
+    }
+}
+
+/// The browser, or other program, at the other end.
+#[derive(Debug)]
+pub struct Browser {
+    name: String,
+    address: String,
+}
+
+impl Browser {
+    pub fn visitor(&self) -> Visitor<'_> {
+        Visitor { browser: &self.name, address: &self.address }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Browser {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let name = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self {
+            name: name.unwrap_or("unknown").to_owned(),
+            address: address.map_or_else(|| "unknown".into(), |info| info.0.ip().to_string()),
+        })
     }
 }
 

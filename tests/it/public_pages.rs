@@ -78,9 +78,15 @@ on_both! {
             assert_eq!((hidden.status.as_u16(), unknown.status.as_u16()), (404, 404), "{path}");
             assert_eq!(hidden.body, unknown.body);
         }
-        for id in [row.id.as_str(), "58b8a3d26e5c4c01002d4a1f"] {
-            let asked = get(&server, &format!("/apps/{id}/build/latest")).await;
-            assert_eq!(asked.status, 303);
+        let shared = format!("/apps/{}/build/{build}", row.id);
+        for path in [
+            leads_there[0].as_str(),
+            "/apps/58b8a3d26e5c4c01002d4a1f/build/latest",
+            &shared,
+            "/apps/58b8a3d26e5c4c01002d4a1f/build/58b8a3d26e5c4c01002d4a1f",
+        ] {
+            let asked = get(&server, path).await;
+            assert_eq!(asked.status, 303, "{path}");
             assert!(asked.headers["location"].to_str().unwrap().starts_with("/sign-in?next="));
         }
         make_public(&app, &row.id).await;
@@ -93,6 +99,10 @@ on_both! {
         assert_eq!(shown.status, 200);
         assert!(text(&shown).contains("Shop #1"), "{}", text(&shown));
         assert!(shown.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+        // The address of the build itself, as people pass it on; the list of
+        // builds stays behind the sign-in.
+        assert_eq!(text(&get(&server, &shared).await), text(&shown));
+        assert_eq!(get(&server, &format!("/apps/{}", row.id)).await.status, 303);
         let none = get(&server, &format!("/apps/{}/build/latest?branch=none", row.id)).await;
         assert_eq!(none.status, 404);
         // A build under another app, and what is no id at all.

@@ -202,7 +202,7 @@ fn show_one(app: &App, build: &Build, waiting_reason: Option<String>) -> Result<
     reply::ok(&wire::Build { waiting_reason, ..Shown::of(build)?.wire(app) })
 }
 
-fn show_all(app: &App, builds: &[Build]) -> Result<Response> {
+pub(in crate::api) fn show_all(app: &App, builds: &[Build]) -> Result<Response> {
     let shown = builds.iter().map(Shown::of).collect::<Result<Vec<_>>>()?;
     let wire: Vec<_> = shown.iter().map(|build| build.wire(app)).collect();
     reply::ok(&wire)

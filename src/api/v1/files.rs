@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::accounts::{authorize_build, find_actor};
+use crate::accounts::authorize_build;
+use crate::api::caller::caller;
 use crate::api::v1::links;
 use crate::api::v1::packages::Package;
 use crate::api::v1::wire;
@@ -17,7 +18,6 @@ use crate::builds::artifacts::{self, Opened};
 use crate::db;
 use crate::distribution::progress;
 use crate::error::{Error, Result};
-use crate::http::auth::bearer_token;
 use crate::http::error::Fault;
 use crate::http::extract::PathId;
 use crate::http::params::Params;
@@ -85,10 +85,8 @@ pub async fn download(
 }
 
 async fn first_download(app: &App, headers: &HeaderMap, id: &BuildId) -> Result<Artifact, Fault> {
-    let token = bearer_token(headers)?;
+    let actor = caller(app, headers).await?;
     let mut tx = app.db.read().await?;
-    let now = app.clock.now();
-    let actor = find_actor(&mut tx, token.expose(), now).await?.ok_or(Fault::InvalidToken)?;
     let build = authorize_build(&mut tx, &actor, Access::Read, id).await?;
     let offered = links::downloads_of(&build)?;
     let first = offered.first().ok_or_else(Error::not_found)?;

@@ -13,6 +13,7 @@ mod conventions;
 mod feedback;
 mod groups;
 mod import;
+mod internal;
 mod manage;
 mod organisations;
 mod packages;
