@@ -9,4 +9,4 @@ ALTER TABLE invitations ADD COLUMN send_error TEXT;
 CREATE INDEX invitations_by_org ON invitations (org_id);
 CREATE INDEX invitations_by_app ON invitations (app_id);
 
-ALTER TABLE tokens ADD COLUMN sealed TEXT;
+ALTER TABLE tokens ADD COLUMN copy_sealed TEXT;

@@ -3,7 +3,7 @@
 
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
-use crate::model::account::{Actor, AuditEntry};
+use crate::model::account::{Actor, AuditEntry, User};
 use crate::model::app::App as AppRow;
 use crate::model::ids::{AppId, AuditId, OrgId, UserId};
 use crate::model::time::Millis;
@@ -49,6 +49,11 @@ pub async fn record(tx: &mut Tx, actor: &Actor, change: Change<'_>, now: Millis)
         .await?
         .ok_or_else(|| Error::bug("recording a change", "its actor does not exist"))?;
     insert(tx, Some(user.id), user.email, change, now).await
+}
+
+/// Records what somebody did who has just proved who they are.
+pub async fn record_as(tx: &mut Tx, user: &User, change: Change<'_>, now: Millis) -> Result<()> {
+    insert(tx, Some(user.id.clone()), user.email.clone(), change, now).await
 }
 
 /// Records what the server or its command line did.

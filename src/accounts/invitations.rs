@@ -1,7 +1,8 @@
 //! Links that lead to an account: invitations of people (ORG-4) and password
 //! resets. Who gets a link mailed is up to the doors; only hashes are kept.
 
-use crate::accounts::{normalise_email, passwords, sign_in};
+use crate::accounts::audit::{self, Change};
+use crate::accounts::{letters, normalise_email, passwords, sign_in};
 use crate::app::App;
 use crate::db::invitations as rows;
 use crate::db::{self, Tx};
@@ -19,6 +20,8 @@ const RESET: &str = "reset";
 const PREFIX: &str = "sml_";
 const INVITE_MS: i64 = 14 * 24 * 3_600_000;
 const RESET_MS: i64 = 3_600_000;
+/// Open invitations of one organisation or app: mail is not for strangers.
+const MAX_OPEN: usize = 100;
 
 /// What an invited person may do.
 #[derive(Debug, Clone, Copy)]
@@ -29,18 +32,20 @@ pub enum Membership<'a> {
     App(&'a AppId, Access),
 }
 
-/// Invites `email`; the key for the link, shown this once. The caller was
-/// authorised to manage what the person is invited into.
+/// Invites `email`, by mail; the key for the link, shown this once. Earlier
+/// links into the same place stop working. The caller was authorised to manage
+/// what the person is invited into.
 ///
 /// # Errors
-/// `Invalid` for a malformed address or role.
+/// `Invalid` for a malformed address or role, and for one invitation too many.
 pub async fn invite(
+    app: &App,
     tx: &mut Tx,
     by: &Actor,
     email: &str,
     into: Membership<'_>,
-    now: Millis,
 ) -> Result<(Invitation, Secret)> {
+    let now = app.clock.now();
     let (org_id, app_id, access) = match into {
         Membership::Organisation(org, role) if matches!(role, "owner" | "full" | "read") => {
             (Some(org.clone()), None, role.to_owned())
@@ -51,7 +56,7 @@ pub async fn invite(
     let invitation = Invitation {
         id: InvitationId::generate(now),
         kind: INVITE.into(),
-        email: normalise_email(email)?,
+        email: normalise_email(email).map_err(|_| Error::invalid_parameter("email"))?,
         org_id,
         app_id,
         access,
@@ -59,15 +64,45 @@ pub async fn invite(
         created_at: now,
         expires_at: now.plus(INVITE_MS),
         used_at: None,
+        sent_at: None,
+        send_error: None,
     };
+    rows::take_same(tx, &invitation, now).await?;
+    let open = match into {
+        Membership::Organisation(org, _) => rows::list(tx, org, now).await?,
+        Membership::App(id, _) => rows::list_of_app(tx, id, now).await?,
+    };
+    if open.len() >= MAX_OPEN {
+        return Err(Error::Invalid(format!("email: {MAX_OPEN} invitations are open already")));
+    }
     let key = add(tx, &invitation).await?;
+    letters::post(app, tx, &invitation.id, &key).await?;
     Ok((invitation, key))
 }
 
-async fn add(tx: &mut Tx, invitation: &Invitation) -> Result<Secret> {
+pub(super) async fn add(tx: &mut Tx, invitation: &Invitation) -> Result<Secret> {
     let key = secrets::generate_token(PREFIX);
     rows::insert(tx, invitation, &secrets::hash_token(key.expose())).await?;
     Ok(key)
+}
+
+/// Takes an open invitation back; its link stops working.
+///
+/// # Errors
+/// `NotFound` when it is not into this place or not open.
+pub async fn withdraw(
+    app: &App,
+    tx: &mut Tx,
+    id: &InvitationId,
+    from: (Option<&OrgId>, Option<&AppId>),
+) -> Result<Invitation> {
+    let found = rows::find_by_id(tx, id)
+        .await?
+        .filter(|row| row.kind == INVITE && (row.org_id.as_ref(), row.app_id.as_ref()) == from);
+    let invitation = found.ok_or_else(Error::not_found)?;
+    take(tx, &invitation, app.clock.now()).await?;
+    rows::set_key(tx, id, None).await?;
+    Ok(invitation)
 }
 
 /// The open invitation behind a link.
@@ -78,9 +113,17 @@ pub async fn find(tx: &mut Tx, key: &str, now: Millis) -> Result<Invitation> {
     open(tx, INVITE, key, now).await
 }
 
-async fn open(tx: &mut Tx, kind: &str, key: &str, now: Millis) -> Result<Invitation> {
+pub(super) async fn open(tx: &mut Tx, kind: &str, key: &str, now: Millis) -> Result<Invitation> {
     let found = rows::find(tx, kind, &secrets::hash_token(key), now).await?;
     found.ok_or_else(|| Error::NotFound("This link was used already or is too old".into()))
+}
+
+/// Who came of an invitation.
+#[derive(Debug)]
+pub struct Accepted {
+    pub user: User,
+    /// They have just chosen a password, so they may be signed in.
+    pub is_new: bool,
 }
 
 /// Accepts an invitation: makes the account, if there is none, and gives it
@@ -89,7 +132,7 @@ async fn open(tx: &mut Tx, kind: &str, key: &str, now: Millis) -> Result<Invitat
 ///
 /// # Errors
 /// `NotFound` for a dead link, `Invalid` naming `password`.
-pub async fn accept(app: &App, key: &str, name: &str, password: &Secret) -> Result<User> {
+pub async fn accept(app: &App, key: &str, name: &str, password: &Secret) -> Result<Accepted> {
     let now = app.clock.now();
     let mut tx = app.db.read().await?;
     let invitation = find(&mut tx, key, now).await?;
@@ -104,10 +147,11 @@ pub async fn accept(app: &App, key: &str, name: &str, password: &Secret) -> Resu
     };
     let mut tx = app.db.write().await?;
     take(&mut tx, &invitation, now).await?;
+    let is_new = known.is_none();
     let user = match known {
         Some(user) => user,
         None => {
-            let name = Some(name.trim()).filter(|name| !name.is_empty());
+            let name = Some(super::check_name(name)?).filter(|name| !name.is_empty());
             let (user, _) = super::add_user(&mut tx, &invitation.email, name, false, now).await?;
             user
         }
@@ -116,11 +160,19 @@ pub async fn accept(app: &App, key: &str, name: &str, password: &Secret) -> Resu
         db::sessions::set_password(&mut tx, &user.id, &hash).await?;
     }
     grant(&mut tx, &invitation, &user.id).await?;
+    let change = Change {
+        org: invitation.org_id.as_ref(),
+        app: invitation.app_id.as_ref(),
+        action: "invitation.accept",
+        subject: &user.email,
+        detail: &invitation.access,
+    };
+    audit::record_as(&mut tx, &user, change, now).await?;
     tx.commit().await?;
-    Ok(user)
+    Ok(Accepted { user, is_new })
 }
 
-async fn take(tx: &mut Tx, invitation: &Invitation, now: Millis) -> Result<()> {
+pub(super) async fn take(tx: &mut Tx, invitation: &Invitation, now: Millis) -> Result<()> {
     match rows::take(tx, &invitation.id, now).await? {
         0 => Err(Error::NotFound("This link was used already or is too old".into())),
         _ => Ok(()),
@@ -139,9 +191,10 @@ async fn grant(tx: &mut Tx, invitation: &Invitation, user: &UserId) -> Result<()
     Ok(())
 }
 
-/// A key for setting a new password; `None` when nobody has this address, which
-/// the caller must not tell. Earlier keys stop working.
-pub async fn begin_reset(tx: &mut Tx, email: &str, now: Millis) -> Result<Option<Secret>> {
+/// Mails a key for setting a new password; `None` when nobody has this address,
+/// which the caller must not tell. Earlier keys stop working.
+pub async fn begin_reset(app: &App, tx: &mut Tx, email: &str) -> Result<Option<Secret>> {
+    let now = app.clock.now();
     let Ok(email) = normalise_email(email) else { return Ok(None) };
     if db::accounts::find_user_by_email(tx, &email).await?.is_none() {
         return Ok(None);
@@ -158,8 +211,12 @@ pub async fn begin_reset(tx: &mut Tx, email: &str, now: Millis) -> Result<Option
         created_at: now,
         expires_at: now.plus(RESET_MS),
         used_at: None,
+        sent_at: None,
+        send_error: None,
     };
-    add(tx, &reset).await.map(Some)
+    let key = add(tx, &reset).await?;
+    letters::post(app, tx, &reset.id, &key).await?;
+    Ok(Some(key))
 }
 
 /// Is this a key that `reset` would take?

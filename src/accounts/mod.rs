@@ -2,7 +2,9 @@
 //! and `secrets`.
 
 pub mod audit;
+pub mod first_run;
 pub mod invitations;
+pub mod letters;
 pub mod organisations;
 pub mod passwords;
 pub mod sessions;
@@ -260,6 +262,29 @@ pub async fn find_user(tx: &mut Tx, email: &str) -> Result<User> {
             "no user has the email {email}; add one with: shipmate admin user add --email {email}"
         ))
     })
+}
+
+/// Longest name of a person, in characters.
+const MAX_NAME: usize = 200;
+
+/// # Errors
+/// `Invalid`, naming the parameter `name`.
+fn check_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+    if fits { Ok(name) } else { Err(Error::invalid_parameter("name")) }
+}
+
+/// Changes what others see of somebody.
+///
+/// # Errors
+/// `Invalid`, naming the parameter `name`.
+pub async fn rename(tx: &mut Tx, user: &User, name: &str) -> Result<()> {
+    let name = check_name(name)?;
+    if name.is_empty() {
+        return Err(Error::invalid_parameter("name"));
+    }
+    rows::set_profile(tx, &user.id, &user.email, name).await
 }
 
 fn normalise_email(email: &str) -> Result<String> {

@@ -21,6 +21,8 @@ use crate::secrets;
 /// Failures that are still counted.
 const WINDOW_MS: i64 = 10 * 60_000;
 const MAX_FAILURES: i64 = 5;
+/// Between the password and the code.
+const SECOND_STEP_MS: i64 = 5 * 60_000;
 /// Codes for the day when the phone is lost.
 const RECOVERY_CODES: usize = 10;
 
@@ -40,8 +42,9 @@ pub enum Outcome {
     SignedIn(Secret, User),
     UnknownEmail,
     WrongPassword,
-    /// The password is right; now the code is needed.
-    NeedsCode,
+    /// The password is right; now the code is needed. The ticket proves the
+    /// first step to `second_step`.
+    NeedsCode(Secret),
     WrongCode,
     /// Too many failures of late.
     Throttled,
@@ -57,7 +60,7 @@ impl Outcome {
             Self::WrongPassword => Some("The email and password you entered do not match."),
             Self::Throttled => Some("Throttle limit for login reached. Wait ten minutes."),
             Self::WrongCode => Some("That code is wrong, too old or used already."),
-            Self::NeedsCode => Some("Type the code as well. The password is asked for again."),
+            Self::NeedsCode(_) => Some("Type the code as well. The password is asked for again."),
         }
     }
 }
@@ -86,7 +89,11 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>, from: Visitor<'_>) -> Res
         return fail(app, &subjects, Outcome::WrongPassword).await;
     }
     if kept.totp_confirmed_at.is_some() {
-        let Some(code) = attempt.code else { return Ok(Outcome::NeedsCode) };
+        let Some(code) = attempt.code else {
+            let expires = now.plus(SECOND_STEP_MS);
+            let ticket = app.keys.sign_link(&ticket_subject(&kept), expires);
+            return Ok(Outcome::NeedsCode(Secret::new(ticket)));
+        };
         let mut tx = app.db.write().await?;
         if !take_code(app, &mut tx, &kept, code).await? {
             drop(tx);
@@ -94,13 +101,101 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>, from: Visitor<'_>) -> Res
         }
         tx.commit().await?;
     }
+    open_session(app, user, &subjects, from).await
+}
+
+async fn open_session(
+    app: &App,
+    user: User,
+    subjects: &[String],
+    from: Visitor<'_>,
+) -> Result<Outcome> {
     let mut tx = app.db.write().await?;
-    for subject in &subjects {
+    for subject in subjects {
         rows::clear_failures(&mut tx, subject).await?;
     }
-    let token = sessions::start(&mut tx, &user.id, from, now).await?;
+    let token = sessions::start(&mut tx, &user.id, from, app.clock.now()).await?;
     tx.commit().await?;
     Ok(Outcome::SignedIn(token, user))
+}
+
+/// Dies with the password that it stands for.
+fn ticket_subject(kept: &Credentials) -> String {
+    let hash = secrets::hash_token(kept.password_hash.as_deref().unwrap_or_default());
+    format!("second-{}-{}", kept.user_id, &hash[..16])
+}
+
+/// Judges the code that follows a right password; `None` for a ticket that is
+/// too old, which starts over.
+pub async fn second_step(
+    app: &App,
+    ticket: &str,
+    code: &str,
+    from: Visitor<'_>,
+) -> Result<Option<Outcome>> {
+    let now = app.clock.now();
+    let Some(subject) = app.keys.verify_link(ticket, now) else { return Ok(None) };
+    let id = subject.strip_prefix("second-").and_then(|rest| rest.split('-').next());
+    let Some(id) = id.and_then(|id| id.parse::<UserId>().ok()) else { return Ok(None) };
+    let mut tx = app.db.read().await?;
+    let Some(user) = db::accounts::find_user(&mut tx, &id).await? else { return Ok(None) };
+    let kept = credentials(&mut tx, &id).await?;
+    if subject != ticket_subject(&kept) || kept.totp_confirmed_at.is_none() {
+        return Ok(None);
+    }
+    let subjects = [format!("email:{}", user.email), format!("address:{}", from.address)];
+    if is_throttled(&mut tx, &subjects, now).await? {
+        return Ok(Some(Outcome::Throttled));
+    }
+    drop(tx);
+    let mut tx = app.db.write().await?;
+    if !take_code(app, &mut tx, &kept, code).await? {
+        drop(tx);
+        return fail(app, &subjects, Outcome::WrongCode).await.map(Some);
+    }
+    tx.commit().await?;
+    open_session(app, user, &subjects, from).await.map(Some)
+}
+
+/// Whether a signed-in person knows their password: whoever finds a browser
+/// open does not. Wrong ones count like failed sign-ins.
+///
+/// # Errors
+/// `Invalid`, naming `current_password`; also without a password to compare.
+pub async fn prove(app: &App, user: &User, password: &Secret) -> Result<()> {
+    let subjects = [format!("email:{}", user.email)];
+    let mut tx = app.db.read().await?;
+    if is_throttled(&mut tx, &subjects, app.clock.now()).await? {
+        let text = "current_password: too many wrong ones, wait ten minutes";
+        return Err(Error::Invalid(text.into()));
+    }
+    let kept = credentials(&mut tx, &user.id).await?;
+    drop(tx);
+    let Some(hash) = &kept.password_hash else {
+        return Err(Error::Invalid("current_password: set a password first".into()));
+    };
+    if passwords::verify(password, hash).await? {
+        return Ok(());
+    }
+    fail(app, &subjects, Outcome::WrongPassword).await?;
+    Err(Error::Invalid("current_password: is wrong".into()))
+}
+
+/// Whether a mail with a reset link may be asked for: five in ten minutes, per
+/// account and per address.
+pub async fn may_ask_for_reset(app: &App, email: &str, address: &str) -> Result<bool> {
+    let email = normalise_email(email).unwrap_or_default();
+    let subjects = [format!("reset:{email}"), format!("reset-from:{address}")];
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    if is_throttled(&mut tx, &subjects, now).await? {
+        return Ok(false);
+    }
+    for subject in &subjects {
+        rows::insert_failure(&mut tx, subject, now).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
 }
 
 async fn is_throttled(tx: &mut Tx, subjects: &[String], now: Millis) -> Result<bool> {
@@ -160,8 +255,21 @@ pub async fn begin_totp(app: &App, tx: &mut Tx, user: &User) -> Result<(Secret, 
     let text = Secret::new(STANDARD.encode(secret));
     let sealed = app.keys.seal(&totp_place(&user.id), &text);
     rows::set_totp(tx, &user.id, Some(&sealed)).await?;
-    let uri = totp::uri(&secret, &user.email);
-    Ok((Secret::new(totp::base32(&secret)), Secret::new(uri)))
+    Ok(shown_totp(&secret, user))
+}
+
+fn shown_totp(secret: &[u8], user: &User) -> (Secret, Secret) {
+    let uri = totp::uri(secret, &user.email);
+    (Secret::new(totp::base32(secret)), Secret::new(uri))
+}
+
+/// What `begin_totp` gave, until it is confirmed.
+pub async fn pending_totp(app: &App, tx: &mut Tx, user: &User) -> Result<Option<(Secret, Secret)>> {
+    let kept = credentials(tx, &user.id).await?;
+    if kept.totp_confirmed_at.is_some() {
+        return Ok(None);
+    }
+    Ok(open_totp(app, &kept)?.map(|secret| shown_totp(&secret, user)))
 }
 
 /// Turns the second factor on; the recovery codes, shown this once.
@@ -177,10 +285,57 @@ pub async fn confirm_totp(
     let kept = credentials(tx, user).await?;
     let secret = open_totp(app, &kept)?.ok_or_else(Error::not_found)?;
     let now = app.clock.now();
-    let step =
-        totp::matching_step(&secret, code, now).ok_or_else(|| Error::invalid_parameter("code"))?;
+    let step = totp::matching_step(&secret, code, now)
+        .ok_or_else(|| Error::Invalid("code: is not the code of this moment".into()))?;
     rows::take_totp_step(tx, user, step).await?;
     rows::confirm_totp(tx, user, now).await?;
+    fresh_recovery_codes(tx, user).await
+}
+
+/// Replaces the recovery codes, shown this once.
+///
+/// # Errors
+/// `Invalid`, naming `code`, also after five wrong ones in ten minutes.
+pub async fn renew_recovery_codes(app: &App, user: &User, code: &str) -> Result<Vec<Secret>> {
+    spend_code(app, user, code).await?;
+    let mut tx = app.db.write().await?;
+    let codes = fresh_recovery_codes(&mut tx, &user.id).await?;
+    tx.commit().await?;
+    Ok(codes)
+}
+
+/// `remove_totp`, where a signed-in person asks.
+///
+/// # Errors
+/// As `renew_recovery_codes`.
+pub async fn turn_off_totp(app: &App, user: &User, code: &str) -> Result<()> {
+    spend_code(app, user, code).await?;
+    let mut tx = app.db.write().await?;
+    rows::set_totp(&mut tx, &user.id, None).await?;
+    tx.commit().await
+}
+
+/// Uses up a code of a second factor that is on. Wrong ones are counted: six
+/// digits could be tried out by whoever finds a browser open.
+async fn spend_code(app: &App, user: &User, code: &str) -> Result<()> {
+    let subjects = [format!("code:{}", user.id)];
+    let mut tx = app.db.read().await?;
+    if is_throttled(&mut tx, &subjects, app.clock.now()).await? {
+        return Err(Error::Invalid("code: too many wrong ones, wait ten minutes".into()));
+    }
+    let kept = credentials(&mut tx, &user.id).await?;
+    drop(tx);
+    let mut tx = app.db.write().await?;
+    if kept.totp_confirmed_at.is_some() && take_code(app, &mut tx, &kept, code).await? {
+        return tx.commit().await;
+    }
+    drop(tx);
+    fail(app, &subjects, Outcome::WrongCode).await?;
+    Err(Error::Invalid("code: is wrong, too old or used already".into()))
+}
+
+async fn fresh_recovery_codes(tx: &mut Tx, user: &UserId) -> Result<Vec<Secret>> {
+    rows::delete_recovery_codes(tx, user).await?;
     let mut codes = Vec::new();
     for _ in 0..RECOVERY_CODES {
         let text = totp::base32(&secrets::random::<10>()).to_lowercase();
@@ -208,6 +363,11 @@ pub async fn remove_totp(app: &App, tx: &mut Tx, user: &UserId, code: &str) -> R
 pub async fn totp_state(tx: &mut Tx, user: &UserId) -> Result<(bool, i64)> {
     let kept = credentials(tx, user).await?;
     Ok((kept.totp_confirmed_at.is_some(), rows::count_recovery_codes(tx, user).await?))
+}
+
+/// Has this person a password?
+pub async fn has_password(tx: &mut Tx, user: &UserId) -> Result<bool> {
+    Ok(credentials(tx, user).await?.password_hash.is_some())
 }
 
 /// Changes the password of a signed-in person, who types the old one again;

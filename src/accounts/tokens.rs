@@ -114,6 +114,28 @@ pub async fn rotate_personal(tx: &mut Tx, user: &UserId, now: Millis) -> Result<
     issue(tx, user, None, (Scope::Admin, None), now).await
 }
 
+/// What seals the copy of a token to its row.
+pub fn copy_place(id: &TokenId) -> String {
+    format!("tokens/{id}")
+}
+
+/// Keeps a sealed copy of a token, so that its owner can see it again (ACC-2).
+pub async fn keep_copy(app: &App, tx: &mut Tx, token: &Token, secret: &Secret) -> Result<()> {
+    let sealed = app.keys.seal(&copy_place(&token.id), secret);
+    rows::set_copy(tx, &token.id, &sealed).await
+}
+
+/// The kept copy of a live token of `user`; `None` where none was kept.
+pub async fn find_copy(
+    app: &App,
+    tx: &mut Tx,
+    user: &UserId,
+    id: &TokenId,
+) -> Result<Option<Secret>> {
+    let sealed = rows::find_copy(tx, user, id).await?;
+    sealed.map(|sealed| app.keys.open_sealed(&copy_place(id), &sealed)).transpose()
+}
+
 /// A token beside the personal one.
 #[derive(Debug)]
 pub struct NewToken<'a> {

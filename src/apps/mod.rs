@@ -13,7 +13,9 @@ use crate::model::ids::{AppId, OrgId};
 use crate::model::secret::Secret;
 use crate::protocol::Credential;
 
+pub mod connection;
 pub mod manage;
+pub mod project;
 pub mod pulls;
 pub mod secure_files;
 pub mod settings;

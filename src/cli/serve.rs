@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArgs, Console, Failure, Result, demo, installation};
+use crate::accounts::first_run;
 use crate::app::App;
 use crate::config::{Config, Flags, LogFormat};
 use crate::model::secret::Secret;
@@ -22,8 +23,6 @@ use crate::{accounts, agent, db, jobs, protocol, router};
 
 /// Requests under way get this long after a signal.
 const DRAIN: Duration = Duration::from_secs(5);
-/// The first administrator, made when there is no user at all.
-const ADMIN_EMAIL: &str = "admin@localhost";
 /// Name of the token that the in-process agent uses.
 const AGENT_TOKEN_NAME: &str = "in-process";
 
@@ -105,7 +104,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let agent_stop = CancellationToken::new();
     let mut agent =
         tokio::spawn(run_agent(app.clone(), config.clone(), address, agent_stop.clone()));
-    announce(&config, first.as_ref());
+    announce(&config, &first);
     if with_demo {
         let app = app.clone();
         let dir = config.data_dir.clone();
@@ -149,24 +148,40 @@ pub async fn stop_signal() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the first administrator; their token, shown this once.
-async fn welcome(app: &App) -> anyhow::Result<Option<Secret>> {
+/// What a server says that has no owner yet.
+struct Welcome {
+    /// Of the first administrator, shown this once.
+    token: Option<Secret>,
+    /// Where somebody becomes the owner.
+    link: Option<String>,
+}
+
+/// Makes the first administrator when there is no user at all, and a link for
+/// whoever shall be it.
+async fn welcome(app: &App) -> anyhow::Result<Welcome> {
     let mut tx = app.db.write().await?;
-    if db::accounts::has_users(&mut tx).await? {
-        return Ok(None);
-    }
     let now = app.clock.now();
-    let (_, token) =
-        accounts::add_user(&mut tx, ADMIN_EMAIL, Some("Administrator"), true, now).await?;
+    let token = match db::accounts::has_users(&mut tx).await? {
+        true => None,
+        false => {
+            let name = Some("Administrator");
+            Some(accounts::add_user(&mut tx, first_run::NOBODY, name, true, now).await?.1)
+        }
+    };
+    let key = first_run::begin(&mut tx, now).await?;
     tx.commit().await?;
-    Ok(Some(token))
+    let page = &app.settings.dashboard_url;
+    Ok(Welcome { token, link: key.map(|key| format!("{page}/first-run?key={}", key.expose())) })
 }
 
 #[expect(clippy::print_stdout, reason = "the first thing a person sees, not a log line")]
-fn announce(config: &Config, first: Option<&Secret>) {
+fn announce(config: &Config, first: &Welcome) {
     println!("Shipmate listens on {}", config.public_url);
-    if let Some(token) = first {
-        println!("Administrator:   {ADMIN_EMAIL}");
+    if let Some(link) = &first.link {
+        println!("Become owner:    {link}   (works once, for a day)");
+    }
+    if let Some(token) = &first.token {
+        println!("Administrator:   {}", first_run::NOBODY);
         println!("Access token:    {}   (shown only this once)", token.expose());
     }
     println!("API reference:   {}/docs", config.public_url);

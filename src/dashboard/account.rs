@@ -1,34 +1,46 @@
-//! My profile: password, signed-in browsers, access token.
+//! My profile: name, password, signed-in browsers.
 
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
+use axum::routing::{get, post};
 
-use crate::accounts::{sessions, sign_in, tokens};
+use crate::accounts::audit::{self, Change};
+use crate::accounts::{self, sessions, sign_in};
 use crate::app::App;
+use crate::dashboard::forms::{Said, text};
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::place::Place;
 use crate::dashboard::session::Visit;
 use crate::dashboard::words;
-use crate::db;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::params::Params;
-use crate::model::account::{Token, User};
+use crate::model::account::User;
 use crate::model::ids::SessionId;
 use crate::model::secret::Secret;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/account", get(show))
+        .route("/account/name", post(rename))
+        .route("/account/password", post(change_password))
+        .route("/account/sessions/{session_id}/end", post(end_session))
+        .route("/account/sessions/end-others", post(end_others))
+}
 
 #[derive(Template)]
 #[template(path = "account.html")]
 struct Account {
     shell: Shell,
     csrf: String,
+    said: Said,
     user: User,
+    has_password: bool,
+    has_second_factor: bool,
     sessions: Vec<Row>,
-    problem: Option<String>,
-    notice: Option<&'static str>,
 }
 
 struct Row {
@@ -44,23 +56,22 @@ pub async fn show(
     visit: Visit,
     params: Params,
 ) -> Result<Response, PageFault> {
-    let notice = match params.opt_str("done")?.as_deref() {
-        Some("password") => Some("The password is changed. Other browsers are signed out."),
-        Some("session") => Some("That browser is signed out."),
-        _ => None,
+    let said = match params.opt_str("done")?.as_deref() {
+        Some("name") => Said::done("Your name is changed."),
+        Some("password") => Said::done("The password is changed. Other browsers are signed out."),
+        Some("session") => Said::done("That browser is signed out."),
+        Some("sessions") => Said::done("All other browsers are signed out."),
+        _ => Said::default(),
     };
-    page::ok(&account(&app, &visit, None, notice).await?)
+    page::ok(&account(&app, &visit, said).await?)
 }
 
-async fn account(
-    app: &App,
-    visit: &Visit,
-    problem: Option<String>,
-    notice: Option<&'static str>,
-) -> Result<Account> {
+async fn account(app: &App, visit: &Visit, said: Said) -> Result<Account> {
     let now = app.clock.now();
     let mut tx = app.db.read().await?;
     let found = sessions::list(&mut tx, &visit.user.id, now).await?;
+    let has_password = sign_in::has_password(&mut tx, &visit.user.id).await?;
+    let (has_second_factor, _) = sign_in::totp_state(&mut tx, &visit.user.id).await?;
     drop(tx);
     let rows = found.into_iter().map(|session| Row {
         current: session.id == visit.session,
@@ -72,37 +83,74 @@ async fn account(
     Ok(Account {
         shell: visit.shell(),
         csrf: visit.csrf().to_owned(),
+        said,
         user: visit.user.clone(),
+        has_password,
+        has_second_factor,
         sessions: rows.collect(),
-        problem,
-        notice,
     })
 }
 
-pub async fn change_password(
+/// Leads on, or shows the page again with what is wrong.
+async fn answer(
+    app: &App,
+    visit: &Visit,
+    outcome: Result<()>,
+    done: &str,
+) -> Result<Response, PageFault> {
+    match outcome {
+        Ok(()) => page::redirect(&format!("/account?done={done}")),
+        Err(error) => {
+            let said = Said::problem(error)?;
+            let page = account(app, visit, said).await?;
+            page::show(page.said.status(), &page)
+        }
+    }
+}
+
+async fn rename(
     State(app): State<Arc<App>>,
     visit: Visit,
     params: Params,
 ) -> Result<Response, PageFault> {
     visit.check_form(&app, &params)?;
-    let current = Secret::new(params.opt_str("current_password")?.unwrap_or_default());
-    let fresh = Secret::new(params.opt_str("password")?.unwrap_or_default());
-    let user = &visit.user.id;
-    match sign_in::change_password(&app, user, &current, &fresh, Some(&visit.session)).await {
-        Ok(()) => page::redirect("/account?done=password"),
-        Err(Error::Invalid(text)) => {
-            let text = match text.contains("current_password") {
-                true => "The current password is wrong.".to_owned(),
-                false => text,
-            };
-            let page = account(&app, &visit, Some(text), None).await?;
-            page::show(StatusCode::BAD_REQUEST, &page)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let name = text(&params, "name")?;
+    let outcome = async {
+        let mut tx = app.db.write().await?;
+        accounts::rename(&mut tx, &visit.user, &name).await?;
+        tx.commit().await
+    };
+    let outcome = outcome.await;
+    answer(&app, &visit, outcome, "name").await
 }
 
-pub async fn end_session(
+async fn change_password(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let current = Secret::new(text(&params, "current_password")?);
+    let fresh = Secret::new(text(&params, "password")?);
+    let mut tx = app.db.read().await?;
+    let has_password = sign_in::has_password(&mut tx, &visit.user.id).await?;
+    drop(tx);
+    let outcome = async {
+        if has_password {
+            sign_in::prove(&app, &visit.user, &current).await?;
+        }
+        let user = &visit.user.id;
+        sign_in::change_password(&app, user, &current, &fresh, Some(&visit.session)).await?;
+        let mut tx = app.db.write().await?;
+        let change = Change::of_account("password.change", &visit.user.email);
+        audit::record(&mut tx, &visit.actor, change, app.clock.now()).await?;
+        tx.commit().await
+    };
+    let outcome = outcome.await;
+    answer(&app, &visit, outcome, "password").await
+}
+
+async fn end_session(
     State(app): State<Arc<App>>,
     visit: Visit,
     Place(id): Place<SessionId>,
@@ -115,60 +163,14 @@ pub async fn end_session(
     page::redirect("/account?done=session")
 }
 
-#[derive(Template)]
-#[template(path = "access_token.html")]
-struct AccessToken {
-    shell: Shell,
-    csrf: String,
-    /// Shown this once.
-    fresh: Option<String>,
-    created: Option<String>,
-    named: Vec<Named>,
-    api: String,
-}
-
-struct Named {
-    name: String,
-    scope: &'static str,
-    used: String,
-}
-
-pub async fn show_token(State(app): State<Arc<App>>, visit: Visit) -> Result<Response, PageFault> {
-    page::ok(&access_token(&app, &visit, None).await?)
-}
-
-async fn access_token(app: &App, visit: &Visit, fresh: Option<Secret>) -> Result<AccessToken> {
-    let now = app.clock.now();
-    let mut tx = app.db.read().await?;
-    let found = db::tokens::list(&mut tx, &visit.user.id).await?;
-    drop(tx);
-    let personal = found.iter().find(|token| token.name.is_none());
-    let created = personal.map(|token| words::moment(token.created_at));
-    let named = found.into_iter().filter_map(|token| {
-        let Token { name: Some(name), scope, last_used_at, .. } = token else { return None };
-        let used = last_used_at.map_or_else(|| "never".into(), |at| words::ago(at, now));
-        Some(Named { name, scope: scope.as_str(), used })
-    });
-    Ok(AccessToken {
-        shell: visit.shell(),
-        csrf: visit.csrf().to_owned(),
-        fresh: fresh.map(|token| token.expose().to_owned()),
-        created,
-        named: named.collect(),
-        api: app.settings.public_url.clone(),
-    })
-}
-
-/// A fresh personal token on the page that answers the form: it is never in an
-/// address, and reloading the page asks before it is posted again.
-pub async fn rotate_token(
+async fn end_others(
     State(app): State<Arc<App>>,
     visit: Visit,
     params: Params,
 ) -> Result<Response, PageFault> {
     visit.check_form(&app, &params)?;
     let mut tx = app.db.write().await?;
-    let token = tokens::issue_token(&mut tx, &visit.user.id, app.clock.now()).await?;
+    sessions::end_others(&mut tx, &visit.user.id, Some(&visit.session)).await?;
     tx.commit().await?;
-    page::ok(&access_token(&app, &visit, Some(token)).await?)
+    page::redirect("/account?done=sessions")
 }

@@ -41,7 +41,22 @@ const OPS: Asset = Asset {
     media_type: "text/css; charset=utf-8",
     content: include_str!("../../web/css/ops.css"),
 };
-const ALL: &[&Asset] = &[&CSS, &MARK, &LOG, &OPS];
+const PEOPLE: Asset = Asset {
+    name: "people.css",
+    media_type: "text/css; charset=utf-8",
+    content: include_str!("../../web/css/people.css"),
+};
+const COPY: Asset = Asset {
+    name: "copy.js",
+    media_type: "text/javascript; charset=utf-8",
+    content: include_str!("../../web/js/copy.js"),
+};
+const WAIT: Asset = Asset {
+    name: "wait.js",
+    media_type: "text/javascript; charset=utf-8",
+    content: include_str!("../../web/js/wait.js"),
+};
+const ALL: &[&Asset] = &[&CSS, &MARK, &LOG, &OPS, &PEOPLE, &COPY, &WAIT];
 
 impl Asset {
     /// Content and name: `<16 hex>-app.css`.
@@ -62,6 +77,13 @@ pub struct Assets {
     pub mark: String,
     pub log: String,
     pub ops: String,
+    /// Style of accounts, organisations and settings.
+    pub people: String,
+    /// Buttons that copy.
+    pub copy: String,
+    /// Pages that wait for the server.
+    #[allow(dead_code, reason = "the page that waits for a webhook comes next")]
+    pub wait: String,
 }
 
 /// Made once: a digest of some kilobytes for every page would be waste.
@@ -70,6 +92,9 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     mark: MARK.path(),
     log: LOG.path(),
     ops: OPS.path(),
+    people: PEOPLE.path(),
+    copy: COPY.path(),
+    wait: WAIT.path(),
 });
 
 /// One file, for ever.

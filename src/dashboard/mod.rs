@@ -10,12 +10,15 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 
+mod access_token;
 mod account;
 mod apps;
 mod assets;
 mod badge;
 mod build;
 mod builds;
+mod entry;
+mod forms;
 mod frame;
 mod groups;
 mod install;
@@ -23,11 +26,12 @@ mod notice;
 mod page;
 mod place;
 mod public;
-#[allow(dead_code, reason = "pages that show codes come next")]
 mod qr;
 mod session;
 mod sign_in;
+mod ssh;
 mod tester;
+mod two_factor;
 mod words;
 
 /// Every page.
@@ -37,7 +41,12 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/assets/{file}", get(assets::serve))
         .route("/sign-in", get(sign_in::form).post(sign_in::by_password))
         .route("/sign-in/token", post(sign_in::by_token))
+        .route("/sign-in/code", post(sign_in::by_code))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/first-run", get(entry::first_run).post(entry::become_owner))
+        .route("/invitation", get(entry::invitation).post(entry::accept))
+        .route("/forgot-password", get(entry::forgot).post(entry::send_reset))
+        .route("/reset-password", get(entry::reset).post(entry::set_password))
         .route("/apps", get(apps::list))
         .route("/apps/{app_id}", get(builds::list))
         .route("/apps/{app_id}/builds", post(builds::start))
@@ -46,10 +55,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/{app_id}/build/{build_id}/cancel", post(build::cancel))
         .route("/apps/{app_id}/build/{build_id}/log", get(build::follow))
         .route("/apps/{app_id}/build/{build_id}/log.txt", get(build::download_log))
-        .route("/account", get(account::show))
-        .route("/account/password", post(account::change_password))
-        .route("/account/sessions/{session_id}/end", post(account::end_session))
-        .route("/account/access-token", get(account::show_token).post(account::rotate_token))
         .route("/api/statusImage", get(public::badge))
         .route("/public/apps/{app_id}/build/latest", get(public::latest_public))
         .route("/public/apps/{app_id}/build/{build_id}", get(public::build))
@@ -58,6 +63,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/wizard/build/select-repo", get(notice::wizard))
         .route("/apps/wizard/build/select-source", get(notice::wizard))
         .route("/status", get(notice::status))
+        .merge(account::routes())
+        .merge(access_token::routes())
+        .merge(two_factor::routes())
+        .merge(ssh::routes())
         .merge(install::routes())
         .merge(groups::routes())
 }

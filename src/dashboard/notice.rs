@@ -32,9 +32,8 @@ fn notice(
 }
 
 pub async fn sign_up() -> Result<Response, PageFault> {
-    let text = "Accounts are not opened here: the administrator of this server adds them.";
-    let command = "shipmate admin user add --email YOU".into();
-    notice(StatusCode::OK, "Accounts", text, command)
+    let text = "Accounts are not opened here: ask an owner of your organisation for an invitation.";
+    notice(StatusCode::OK, "Accounts", text, String::new())
 }
 
 pub async fn wizard(State(app): State<Arc<App>>) -> Result<Response, PageFault> {

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 
 use crate::accounts::sessions;
-use crate::accounts::sign_in::{Attempt, Outcome, sign_in};
+use crate::accounts::sign_in::{Attempt, Outcome, second_step, sign_in};
 use crate::accounts::tokens;
 use crate::app::App;
 use crate::dashboard::page::{self, PageFault, Shell};
@@ -25,10 +25,20 @@ struct SignIn {
     shell: Shell,
     next: String,
     email: String,
-    needs_code: bool,
     by_token: bool,
     problem: Option<&'static str>,
     notice: Option<&'static str>,
+}
+
+/// The second step: the code of the authenticator app.
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+struct SecondStep {
+    shell: Shell,
+    next: String,
+    /// Proves the first step.
+    ticket: String,
+    problem: Option<&'static str>,
 }
 
 impl Default for Shell {
@@ -42,6 +52,7 @@ pub async fn form(params: Params) -> Result<Response, PageFault> {
     let notice = match params.opt_str("done")?.as_deref() {
         Some("reset") => Some("The password is set. Sign in with it."),
         Some("out") => Some("You are signed out."),
+        Some("joined") => Some("The invitation is accepted. Sign in to see what is new."),
         _ => None,
     };
     page::ok(&SignIn { next: safe_return(&next).into(), notice, ..SignIn::default() })
@@ -54,21 +65,50 @@ pub async fn by_password(
 ) -> Result<Response, PageFault> {
     let email = params.opt_str("email")?.unwrap_or_default();
     let password = Secret::new(params.opt_str("password")?.unwrap_or_default());
-    let code = params.opt_str("code")?;
-    let attempt = Attempt { email: &email, password: &password, code: code.as_deref() };
+    let attempt = Attempt { email: &email, password: &password, code: None };
     let next = params.opt_str("next")?.unwrap_or_default();
     let outcome = sign_in(&app, &attempt, browser.visitor()).await?;
-    if let Outcome::SignedIn(token, _) = &outcome {
-        return welcome(&app, token, &next);
+    match &outcome {
+        Outcome::SignedIn(token, _) => return welcome(&app, token, &next),
+        Outcome::NeedsCode(ticket) => {
+            let ticket = ticket.expose().to_owned();
+            let next = safe_return(&next).into();
+            return page::ok(&SecondStep { shell: Shell::public(), next, ticket, problem: None });
+        }
+        _ => {}
     }
     let page = SignIn {
         next: safe_return(&next).into(),
         email: email.into_owned(),
-        needs_code: code.is_some() || matches!(outcome, Outcome::NeedsCode),
         problem: outcome.problem(),
         ..SignIn::default()
     };
     page::show(StatusCode::UNAUTHORIZED, &page)
+}
+
+pub async fn by_code(
+    State(app): State<Arc<App>>,
+    browser: Browser,
+    params: Params,
+) -> Result<Response, PageFault> {
+    let ticket = params.opt_str("ticket")?.unwrap_or_default();
+    let code = params.opt_str("code")?.unwrap_or_default();
+    let next = params.opt_str("next")?.unwrap_or_default();
+    let outcome = second_step(&app, &ticket, &code, browser.visitor()).await?;
+    let next_page = safe_return(&next).to_owned();
+    match outcome {
+        Some(Outcome::SignedIn(token, _)) => welcome(&app, &token, &next),
+        None => {
+            let problem = Some("That took too long. Type your password again.");
+            let page = SignIn { next: next_page, problem, ..SignIn::default() };
+            page::show(StatusCode::UNAUTHORIZED, &page)
+        }
+        Some(other) => {
+            let (ticket, problem) = (ticket.into_owned(), other.problem());
+            let page = SecondStep { shell: Shell::public(), next: next_page, ticket, problem };
+            page::show(StatusCode::UNAUTHORIZED, &page)
+        }
+    }
 }
 
 /// The first sign-in of an administrator, who has a token and no password yet.
@@ -97,7 +137,8 @@ pub async fn by_token(
     welcome(&app, &session, &next)
 }
 
-fn welcome(app: &App, session: &Secret, next: &str) -> Result<Response, PageFault> {
+/// Sets the cookie and leads on.
+pub fn welcome(app: &App, session: &Secret, next: &str) -> Result<Response, PageFault> {
     let mut response = page::redirect(safe_return(next))?;
     response.headers_mut().insert(header::SET_COOKIE, set_cookie(app, session)?);
     Ok(response)

@@ -31,6 +31,17 @@ pub async fn find_user(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
         .await
 }
 
+/// Sets address and name. Fails with `Conflict` for an address that is taken.
+pub async fn set_profile(tx: &mut Tx, id: &UserId, email: &str, name: &str) -> Result<()> {
+    sql("UPDATE users SET email = $2, name = $3 WHERE id = $1")
+        .bind(id)
+        .bind(email)
+        .bind(name)
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 pub async fn list_users(tx: &mut Tx) -> Result<Vec<User>> {
     let mut users: Vec<User> =
         sql("SELECT id, email, name, is_admin, created_at FROM users").all(tx).await?;

@@ -2,7 +2,7 @@
 
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
-use crate::model::account::Role;
+use crate::model::account::{Organisation, Role};
 use crate::model::ids::{AppId, OrgId, UserId};
 use crate::model::time::Millis;
 
@@ -14,6 +14,10 @@ pub struct SeenOrganisation {
     pub created_at: Millis,
     /// `owner`, `full` or `read`; `None` if the user is no member.
     pub role: Option<String>,
+}
+
+pub async fn find(tx: &mut Tx, id: &OrgId) -> Result<Option<Organisation>> {
+    sql("SELECT id, name, created_at FROM organisations WHERE id = $1").bind(id).opt(tx).await
 }
 
 pub async fn find_seen(tx: &mut Tx, id: &OrgId, user: &UserId) -> Result<Option<SeenOrganisation>> {

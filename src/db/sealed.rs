@@ -64,6 +64,8 @@ columns! {
     SshKey = "ssh_keys"."private_sealed" by "org_id", "''", "''", "''";
     ProviderToken = "app_providers"."token_sealed" by "app_id", "''", "''", "''";
     WebhookSecret = "webhook_secrets"."secret_sealed" by "app_id", "''", "''", "''";
+    TokenCopy = "tokens"."copy_sealed" by "id", "''", "''", "''";
+    LetterKey = "invitations"."key_sealed" by "id", "''", "''", "''";
     SecondFactor = "users"."totp_sealed" by "id", "''", "''", "''";
     KeptAnswer = "idempotency_keys"."body_sealed" by "token_id", "idempotency_key", "''", "''";
 }

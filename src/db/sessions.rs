@@ -138,6 +138,11 @@ pub async fn take_recovery_code(tx: &mut Tx, user: &UserId, hash: &str) -> Resul
         .await
 }
 
+pub async fn delete_recovery_codes(tx: &mut Tx, user: &UserId) -> Result<()> {
+    sql("DELETE FROM recovery_codes WHERE user_id = $1").bind(user).exec(tx).await?;
+    Ok(())
+}
+
 pub async fn count_recovery_codes(tx: &mut Tx, user: &UserId) -> Result<i64> {
     let (count,): (i64,) =
         sql("SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1").bind(user).one(tx).await?;

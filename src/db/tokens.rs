@@ -74,19 +74,20 @@ pub async fn revoke(
     id: &TokenId,
     now: Millis,
 ) -> Result<Option<Option<String>>> {
-    let row: Option<(Option<String>,)> = sql("UPDATE tokens SET revoked_at = $3
+    let row: Option<(Option<String>,)> =
+        sql("UPDATE tokens SET revoked_at = $3, copy_sealed = NULL
          WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING name")
-    .bind(user)
-    .bind(id)
-    .bind(now)
-    .opt(tx)
-    .await?;
+        .bind(user)
+        .bind(id)
+        .bind(now)
+        .opt(tx)
+        .await?;
     Ok(row.map(|(name,)| name))
 }
 
 /// Revokes the token of `user` that has no name; the number revoked.
 pub async fn revoke_personal(tx: &mut Tx, user: &UserId, now: Millis) -> Result<u64> {
-    sql("UPDATE tokens SET revoked_at = $2
+    sql("UPDATE tokens SET revoked_at = $2, copy_sealed = NULL
          WHERE user_id = $1 AND name IS NULL AND revoked_at IS NULL")
     .bind(user)
     .bind(now)
@@ -96,9 +97,30 @@ pub async fn revoke_personal(tx: &mut Tx, user: &UserId, now: Millis) -> Result<
 
 /// Revokes every live token of `user`; the number revoked.
 pub async fn revoke_all(tx: &mut Tx, user: &UserId, now: Millis) -> Result<u64> {
-    sql("UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL")
+    sql("UPDATE tokens SET revoked_at = $2, copy_sealed = NULL WHERE user_id = $1 AND revoked_at IS NULL")
         .bind(user)
         .bind(now)
         .exec(tx)
         .await
+}
+
+/// Keeps a sealed copy of a token, to be shown to its owner again.
+pub async fn set_copy(tx: &mut Tx, id: &TokenId, sealed: &str) -> Result<()> {
+    sql("UPDATE tokens SET copy_sealed = $2 WHERE id = $1 AND revoked_at IS NULL")
+        .bind(id)
+        .bind(sealed)
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The sealed copy of a live token of `user`.
+pub async fn find_copy(tx: &mut Tx, user: &UserId, id: &TokenId) -> Result<Option<String>> {
+    let row: Option<(Option<String>,)> =
+        sql("SELECT copy_sealed FROM tokens WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL")
+            .bind(user)
+            .bind(id)
+            .opt(tx)
+            .await?;
+    Ok(row.and_then(|(sealed,)| sealed))
 }

@@ -78,6 +78,41 @@ pub async fn look(
     Ok(seen)
 }
 
+/// The paths of all files of a branch, from the root; without a branch of what
+/// the remote's HEAD points at. More than can be read are cut off. `dir` is
+/// made and deleted.
+///
+/// # Errors
+/// When the branch cannot be had.
+pub async fn paths(
+    dir: &Path,
+    place: Place<'_>,
+    branch: Option<&str>,
+) -> Result<Vec<String>, GitError> {
+    let io = |source| GitError::Io { what: "a folder for git", source };
+    tokio::fs::create_dir_all(dir).await.map_err(io)?;
+    let folder = Folder(dir);
+    let what = match branch {
+        None => "HEAD".to_owned(),
+        Some(branch) => {
+            check_branch(branch)?;
+            format!("refs/heads/{branch}")
+        }
+    };
+    let ServerGit { git, config, .. } = server_git(place.remote, Access::default(), TIMEOUT)?;
+    git.run_with(dir, &["init", "--quiet", "--bare"], &config).await?;
+    fetch(dir, place, &what, HEAD, "--depth=1").await?;
+    let args = ["ls-tree", "-r", "-z", "--name-only", HEAD];
+    let output = git.run_with(dir, &args, &config).await?;
+    let mut names: Vec<_> = output.stdout.split(|byte| *byte == 0).collect();
+    if output.stdout.len() >= MAX_OUTPUT {
+        names.pop();
+    }
+    drop(folder);
+    let names = names.into_iter().filter(|name| !name.is_empty());
+    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
 /// Deletes the folder, whatever happened.
 struct Folder<'a>(&'a Path);
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::letters::{self, SEND_LETTER};
 use crate::app::App;
 use crate::builds::deliveries::EVALUATE;
 use crate::builds::finish::{DEPLOY, FOLD_LOG};
@@ -110,6 +111,10 @@ async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
         SEND_MAIL => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
             mail::send(app, &id).await
+        }
+        SEND_LETTER => {
+            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+            letters::send(app, &id).await
         }
         EVALUATE => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;

@@ -34,7 +34,7 @@ pub struct Credentials {
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Invitation {
     pub id: InvitationId,
-    /// `invite` or `reset`.
+    /// `invite`, `reset` or `first_run`.
     pub kind: String,
     pub email: String,
     /// Joins this organisation ..
@@ -47,4 +47,8 @@ pub struct Invitation {
     pub created_at: Millis,
     pub expires_at: Millis,
     pub used_at: Option<Millis>,
+    /// When the mail with the link was taken.
+    pub sent_at: Option<Millis>,
+    /// Why it was not, for a person.
+    pub send_error: Option<String>,
 }

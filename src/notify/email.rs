@@ -91,6 +91,11 @@ impl Mailer {
         Ok(Self { from: sender(from)?, way: Way::Folder(dir) })
     }
 
+    /// False while mail is kept as files.
+    pub fn has_server(&self) -> bool {
+        matches!(self.way, Way::Smtp { .. })
+    }
+
     /// Sends `mail` once; `now` dates it.
     pub async fn send(&self, mail: &Mail, now: Millis) -> Result<(), SendError> {
         let message = self.compose(mail, now)?;

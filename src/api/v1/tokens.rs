@@ -229,6 +229,7 @@ pub async fn rotate_personal(
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let (token, secret) = product::rotate_personal(&mut tx, &actor.user_id, now).await?;
+    product::keep_copy(&app, &mut tx, &token, &secret).await?;
     audit::record(&mut tx, &actor, Change::of_account("token.rotate", PERSONAL), now).await?;
     tx.commit().await?;
     Ok(issued(&token, &secret, &actor)?)

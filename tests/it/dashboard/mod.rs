@@ -9,6 +9,7 @@ use crate::harness::agent::FakeAgent;
 use crate::harness::app::{Person, TestApp};
 use crate::harness::server::{Answer, TestServer};
 
+mod accounts;
 mod groups;
 
 /// A browser: keeps the cookie, follows nothing.
@@ -68,6 +69,11 @@ impl Browser {
         self.send(Method::POST, path, Some(form)).await
     }
 
+    async fn post_all(&mut self, path: &str, form: &[(&str, String)]) -> Answer {
+        let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.post(path, &form).await
+    }
+
     /// Signs in with an access token, as on the first day.
     async fn sign_in(&mut self, person: &Person) {
         let answer = self.post("/sign-in/token", &[("token", person.token.expose())]).await;
@@ -80,6 +86,12 @@ impl Browser {
         let start = page.find("name=\"csrf\" value=\"").expect("a form") + 19;
         page[start..].split('"').next().unwrap().to_owned()
     }
+}
+
+/// The value that follows `before` up to the next quote or tag.
+fn after<'a>(page: &'a str, before: &str) -> &'a str {
+    let start = page.find(before).unwrap_or_else(|| panic!("no {before} in {page}"));
+    page[start + before.len()..].split(['"', '<']).next().unwrap()
 }
 
 fn text(answer: &Answer) -> String {

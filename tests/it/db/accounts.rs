@@ -35,6 +35,10 @@ on_both! {
     async fn an_address_is_taken_once(db: Db) {
         let mut tx = write(&db).await;
         add_user(&mut tx, "ann@example.org").await;
+        let bob = add_user(&mut tx, "bob@example.org").await;
+        accounts::set_profile(&mut tx, &bob, "bo@example.org", ODD).await.unwrap();
+        let found = accounts::find_user(&mut tx, &bob).await.unwrap().unwrap();
+        assert_eq!((found.email.as_str(), found.name.as_str()), ("bo@example.org", ODD));
         let again = accounts::insert_user(&mut tx, &user_row("ann@example.org")).await;
         assert!(matches!(again, Err(Error::Conflict(_))), "{again:?}");
     }

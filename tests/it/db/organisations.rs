@@ -22,6 +22,8 @@ on_both! {
         assert_eq!(organisations::rename(&mut tx, &mine, ODD).await.unwrap(), 1);
         assert_eq!(organisations::rename(&mut tx, &OrgId::generate(T), ODD).await.unwrap(), 0);
 
+        let found = organisations::find(&mut tx, &mine).await.unwrap().unwrap();
+        assert_eq!((&found.id, found.name.as_str()), (&mine, ODD));
         let seen = organisations::find_seen(&mut tx, &mine, &ann).await.unwrap().unwrap();
         assert_eq!((seen.name.as_str(), seen.role.as_deref()), (ODD, Some("owner")));
         let unseen = organisations::find_seen(&mut tx, &other, &ann).await.unwrap().unwrap();

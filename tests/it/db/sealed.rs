@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 /// Where the product seals values for storage. A new place stores them in a
 /// column that `db::sealed::Column` names and `cli::rotate_key` opens.
-const SEALING: [&str; 8] = [
+const SEALING: [&str; 10] = [
+    "src/accounts/letters.rs",
     "src/accounts/sign_in.rs",
+    "src/accounts/tokens.rs",
     "src/apps/mod.rs",
     "src/apps/secure_files.rs",
     "src/apps/ssh_keys.rs",
@@ -76,6 +78,10 @@ fn nothing_else_seals() {
         let path = entry.unwrap().into_path();
         let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
         if !name.ends_with(".rs") || name.starts_with("src/secrets") {
+            continue;
+        }
+        // What it seals travels in a form and is stored nowhere.
+        if name == "src/apps/connection.rs" {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();

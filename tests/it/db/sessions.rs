@@ -67,6 +67,11 @@ on_both! {
         assert_eq!(sessions::take_recovery_code(&mut tx, &ann, "c").await.unwrap(), 1);
         assert_eq!(sessions::take_recovery_code(&mut tx, &ann, "c").await.unwrap(), 0);
         sessions::insert_recovery_code(&mut tx, &ann, "d").await.unwrap();
+        sessions::delete_recovery_codes(&mut tx, &bob).await.unwrap();
+        assert_eq!(sessions::count_recovery_codes(&mut tx, &ann).await.unwrap(), 1);
+        sessions::delete_recovery_codes(&mut tx, &ann).await.unwrap();
+        assert_eq!(sessions::count_recovery_codes(&mut tx, &ann).await.unwrap(), 0);
+        sessions::insert_recovery_code(&mut tx, &ann, "d").await.unwrap();
         sessions::set_totp(&mut tx, &ann, None).await.unwrap();
         assert_eq!(sessions::count_recovery_codes(&mut tx, &ann).await.unwrap(), 0);
         let removed = sessions::find_credentials(&mut tx, &ann).await.unwrap().unwrap();

@@ -28,10 +28,17 @@ on_both! {
         assert_eq!((owner.expires_at, owner.last_used_at), (named.expires_at, None));
         assert!(tokens::find_owner(&mut tx, "h9").await.unwrap().is_none());
 
+        tokens::set_copy(&mut tx, &named.id, "sealed").await.unwrap();
+        let copy = tokens::find_copy(&mut tx, &ann, &named.id).await.unwrap();
+        assert_eq!(copy.as_deref(), Some("sealed"));
+        assert_eq!(tokens::find_copy(&mut tx, &bob, &named.id).await.unwrap(), None);
+        assert_eq!(tokens::find_copy(&mut tx, &ann, &personal.id).await.unwrap(), None);
+
         assert_eq!(tokens::revoke(&mut tx, &bob, &named.id, T).await.unwrap(), None);
         assert_eq!(tokens::revoke(&mut tx, &ann, &named.id, T).await.unwrap(), Some(named.name.clone()));
         assert_eq!(tokens::revoke(&mut tx, &ann, &named.id, T).await.unwrap(), None);
         assert!(tokens::find_owner(&mut tx, "h1").await.unwrap().is_none());
+        assert_eq!(tokens::find_copy(&mut tx, &ann, &named.id).await.unwrap(), None);
         // The name is free again.
         tokens::insert(&mut tx, &token_row(&ann, Some(ODD)), "h3").await.unwrap();
         assert_eq!(tokens::revoke_personal(&mut tx, &ann, T).await.unwrap(), 1);

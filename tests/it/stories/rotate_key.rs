@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shipmate::accounts::sign_in::totp_place;
+use shipmate::accounts::{invitations, letters, tokens};
 use shipmate::apps::{self, secure_files, ssh_keys, variables, webhook};
 use shipmate::builds::statuses::token_place;
 use shipmate::db::sealed::{self, Column};
@@ -71,6 +72,13 @@ impl House {
         let old = variables::sealing_place(self.row.id.as_str(), "", "environment", "OLD");
         let old = keys.seal(&old, &Secret::new("older"));
         self.app.db.run(&format!("UPDATE users SET totp_sealed = '{totp}'")).await;
+        let mut tx = self.app.app.db.write().await.unwrap();
+        let token = db::tokens::list(&mut tx, &self.ann.user.id).await.unwrap().remove(0);
+        let kept = tokens::keep_copy(&self.app.app, &mut tx, &token, &self.ann.token).await;
+        kept.unwrap();
+        let letter = invitations::begin_reset(&self.app.app, &mut tx, &self.ann.user.email).await;
+        assert!(letter.unwrap().is_some());
+        tx.commit().await.unwrap();
         let row = format!("('{}', 'OLD', '{old}', TRUE)", self.row.id);
         self.app.db.run(&format!("INSERT INTO app_variables VALUES {row}")).await;
         self.repeat().await;
@@ -145,6 +153,13 @@ impl House {
             let value = keys.open_sealed(&place, &stored.value_sealed).unwrap();
             assert_eq!(format!("V{}", value.expose()), stored.name);
         }
+        let letter = sealed::list(&mut tx, Column::LetterKey, "none", 0, 9).await.unwrap();
+        let place = letters::sealing_place(&letter[0].a.parse().unwrap());
+        assert!(keys.open_sealed(&place, &letter[0].sealed).unwrap().expose().starts_with("sml_"));
+        let copy = sealed::list(&mut tx, Column::TokenCopy, "none", 0, 9).await.unwrap();
+        let place = tokens::copy_place(&copy[0].a.parse().unwrap());
+        let copied = keys.open_sealed(&place, &copy[0].sealed).unwrap();
+        assert_eq!(copied.expose(), self.ann.token.expose());
         let second = sealed::list(&mut tx, Column::SecondFactor, "none", 0, 9).await.unwrap();
         let opened = keys.open_sealed(&totp_place(&self.ann.user.id), &second[0].sealed).unwrap();
         assert_eq!(opened.expose(), "b3RwIHNlY3JldA==");
