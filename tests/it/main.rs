@@ -14,6 +14,7 @@ mod harness;
 
 mod agent_protocol;
 mod api;
+mod browser;
 mod dashboard;
 mod db;
 mod house;
