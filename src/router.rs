@@ -1,9 +1,10 @@
 //! Every route of the server, grouped by who calls it. Wires doors and layers;
 //! no product rule.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -33,8 +34,8 @@ pub fn door(app: Arc<App>) -> Result<Door> {
         .merge(sdk::routes(app.settings.reports_per_minute))
         .merge(hooks::routes())
         .merge(probes(metrics.clone()))
-        .with_state(app.clone())
-        .merge(reference(&app)?);
+        .merge(reference())
+        .with_state(app.clone());
     let guards = Guards {
         rate: RateLimit::new(app.settings.requests_per_minute, app.clock.clone())?,
         replay: Some(Replay(app.clone())),
@@ -72,15 +73,35 @@ async fn show_metrics(State(app): State<Arc<App>>, metrics: Metrics) -> Result<R
     Ok(reply::with_type(StatusCode::OK, HeaderValue::from_static(MEDIA_TYPE), text.into()))
 }
 
-/// The API's description for machines and people.
-fn reference(app: &App) -> Result<Router> {
-    let document = openapi::document();
-    let json = openapi::to_json(&document)?;
-    let page = DocsPage::new(&document, &app.settings.public_url)?;
-    Ok(Router::new()
-        .route(
-            "/v1/openapi.json",
-            get(move || async move { reply::json_bytes(StatusCode::OK, json.clone().into()) }),
-        )
-        .route("/docs", get(move || async move { page.respond() })))
+/// The API's description for machines and people. Made when it is first asked
+/// for: most servers never are, and making it takes megabytes.
+#[derive(Default)]
+struct Reference {
+    made: OnceLock<(Bytes, DocsPage)>,
+}
+
+impl Reference {
+    fn get(&self, app: &App) -> Result<&(Bytes, DocsPage)> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let document = openapi::document();
+        let json = openapi::to_json(&document)?;
+        let page = DocsPage::new(&document, &app.settings.public_url)?;
+        Ok(self.made.get_or_init(|| (json.into(), page)))
+    }
+}
+
+fn reference() -> Router<Arc<App>> {
+    let reference = Arc::<Reference>::default();
+    let of_page = reference.clone();
+    let json = move |State(app): State<Arc<App>>| async move {
+        let (json, _) = reference.get(&app)?;
+        Ok::<_, Error>(reply::json_bytes(StatusCode::OK, json.clone()))
+    };
+    let page = move |State(app): State<Arc<App>>| async move {
+        let (_, page) = of_page.get(&app)?;
+        Ok::<_, Error>(page.respond())
+    };
+    Router::new().route("/v1/openapi.json", get(json)).route("/docs", get(page))
 }

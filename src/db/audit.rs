@@ -46,7 +46,7 @@ pub async fn list(tx: &mut Tx, filter: &Filter<'_>, limit: i64) -> Result<Vec<Au
            AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM org_members m
              WHERE m.org_id = audit_entries.org_id AND m.user_id = $3 AND m.role = 'owner'))
            AND (at < $4 OR (at = $4 AND id < $5))
-         ORDER BY at DESC, id DESC LIMIT $6")
+         ORDER BY at DESC, id DESC LIMIT CAST($6 AS BIGINT)")
     .bind(filter.org)
     .bind(filter.app)
     .bind(filter.owner)

@@ -155,7 +155,7 @@ pub async fn list(tx: &mut Tx, app: &AppId, filter: &Filter<'_>, limit: i64) -> 
         return sql(concat!(
             "SELECT ",
             build_columns!(),
-            " FROM builds b WHERE b.app_id = $1 ORDER BY b.created_at DESC, b.id DESC LIMIT $2"
+            " FROM builds b WHERE b.app_id = $1 ORDER BY b.created_at DESC, b.id DESC LIMIT CAST($2 AS BIGINT)"
         ))
         .bind(app)
         .bind(limit)
@@ -178,7 +178,7 @@ pub async fn list(tx: &mut Tx, app: &AppId, filter: &Filter<'_>, limit: i64) -> 
                AND substr(b.scheme, length($3) + 4) NOT LIKE '% - %'))
            AND (CAST($4 AS TEXT) IS NULL OR b.status = $4)
            AND (b.created_at, b.id) < ($5, $6)
-         ORDER BY b.created_at DESC, b.id DESC LIMIT $7"
+         ORDER BY b.created_at DESC, b.id DESC LIMIT CAST($7 AS BIGINT)"
     ))
     .bind(app)
     .bind(*branch)
@@ -367,7 +367,7 @@ pub async fn list_expired(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Bu
         "SELECT ",
         build_columns!(),
         " FROM builds b WHERE b.lease_until IS NOT NULL AND b.lease_until < $1
-         ORDER BY b.lease_until LIMIT $2"
+         ORDER BY b.lease_until LIMIT CAST($2 AS BIGINT)"
     ))
     .bind(now)
     .bind(limit)

@@ -101,7 +101,7 @@ pub async fn list(
            AND (CAST($3 AS TEXT) IS NULL OR c.group_id = $3)
            AND (CAST($4 AS TEXT) IS NULL OR c.build_id = $4)
            AND (c.created_at, c.id) < ($5, $6)
-         ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
+         ORDER BY c.created_at DESC, c.id DESC LIMIT CAST($7 AS BIGINT)"
     ))
     .bind(app)
     .bind(filter.state.map(ItemState::as_str))
@@ -187,7 +187,7 @@ pub async fn list_groups(
          FROM crash_groups
          WHERE app_id = $1 AND (CAST($2 AS TEXT) IS NULL OR state = $2)
            AND (first_seen, id) < ($3, $4)
-         ORDER BY first_seen DESC, id DESC LIMIT $5")
+         ORDER BY first_seen DESC, id DESC LIMIT CAST($5 AS BIGINT)")
     .bind(app)
     .bind(state.map(ItemState::as_str))
     .bind(before_at)

@@ -97,7 +97,7 @@ pub async fn list(
         delivery_columns!(),
         " FROM deliveries
          WHERE app_id = $1 AND (received_at < $2 OR (received_at = $2 AND id < $3))
-         ORDER BY received_at DESC, id DESC LIMIT $4"
+         ORDER BY received_at DESC, id DESC LIMIT CAST($4 AS BIGINT)"
     ))
     .bind(app)
     .bind(at)
@@ -130,7 +130,7 @@ pub async fn list_waiting(tx: &mut Tx, before: Millis, limit: i64) -> Result<Vec
         "SELECT ",
         delivery_columns!(),
         " FROM deliveries WHERE state = 'pending' AND received_at < $1
-         ORDER BY received_at LIMIT $2"
+         ORDER BY received_at LIMIT CAST($2 AS BIGINT)"
     ))
     .bind(before)
     .bind(limit)

@@ -123,7 +123,7 @@ pub async fn list_of_group(tx: &mut Tx, group: &GroupId, limit: i64) -> Result<V
          LEFT JOIN deployment_recipients r ON r.deployment_id = d.id
          WHERE d.group_id = $1
          GROUP BY d.id, b.id, u.email
-         ORDER BY d.created_at DESC, d.id DESC LIMIT $2")
+         ORDER BY d.created_at DESC, d.id DESC LIMIT CAST($2 AS BIGINT)")
     .bind(group)
     .bind(limit)
     .all(tx)
@@ -322,7 +322,7 @@ pub async fn list_installable(
            AND b.downloads LIKE '%\"installable\":true%'
            AND (CAST($2 AS TEXT) IS NULL OR b.branch = $2)
            AND (b.created_at, b.id) < ($3, $4)
-         ORDER BY b.created_at DESC, b.id DESC LIMIT $5"
+         ORDER BY b.created_at DESC, b.id DESC LIMIT CAST($5 AS BIGINT)"
     ))
     .bind(app)
     .bind(branch)

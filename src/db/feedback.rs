@@ -89,7 +89,7 @@ pub async fn list(
            AND (CAST($2 AS TEXT) IS NULL OR f.state = $2)
            AND (CAST($3 AS TEXT) IS NULL OR f.build_id = $3)
            AND (f.created_at, f.id) < ($4, $5)
-         ORDER BY f.created_at DESC, f.id DESC LIMIT $6"
+         ORDER BY f.created_at DESC, f.id DESC LIMIT CAST($6 AS BIGINT)"
     ))
     .bind(app)
     .bind(filter.state.map(ItemState::as_str))

@@ -90,7 +90,7 @@ pub async fn list_due(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Group>
     sql("SELECT g.id, g.app_id, g.name, g.frequency, g.rules, g.schedule, g.next_run_at,
            g.created_at
          FROM deployment_groups g JOIN apps a ON a.id = g.app_id AND a.deleted_at IS NULL
-         WHERE g.next_run_at <= $1 ORDER BY g.next_run_at, g.id LIMIT $2")
+         WHERE g.next_run_at <= $1 ORDER BY g.next_run_at, g.id LIMIT CAST($2 AS BIGINT)")
     .bind(now)
     .bind(limit)
     .all(tx)

@@ -145,7 +145,7 @@ pub async fn list_chunks(
     sql("SELECT ordinal, attempt, seq, first_byte, first_line, bytes, lines, meta, blob_offset,
            blob_bytes
          FROM log_chunks WHERE build_id = $1 AND first_byte + bytes > $2
-         ORDER BY ordinal LIMIT $3")
+         ORDER BY ordinal LIMIT CAST($3 AS BIGINT)")
     .bind(id)
     .bind(from_byte)
     .bind(limit)

@@ -81,7 +81,7 @@ pub async fn has_missing_listings(tx: &mut Tx) -> Result<bool> {
 pub async fn list_due(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Listing>> {
     sql("SELECT l.app_id, l.next_at, l.listed_at, l.failures, l.last_error
          FROM remote_listings l JOIN apps a ON a.id = l.app_id
-         WHERE l.next_at <= $1 AND a.deleted_at IS NULL ORDER BY l.next_at, l.app_id LIMIT $2")
+         WHERE l.next_at <= $1 AND a.deleted_at IS NULL ORDER BY l.next_at, l.app_id LIMIT CAST($2 AS BIGINT)")
     .bind(now)
     .bind(limit)
     .all(tx)

@@ -62,7 +62,7 @@ pub async fn list_due(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Schedu
     sql("SELECT s.id, s.app_id, s.branch, s.weekly, s.next_at, s.last_at, s.last_result,
            s.last_build_id, s.created_at
          FROM schedules s JOIN apps a ON a.id = s.app_id
-         WHERE s.next_at <= $1 AND a.deleted_at IS NULL ORDER BY s.next_at, s.id LIMIT $2")
+         WHERE s.next_at <= $1 AND a.deleted_at IS NULL ORDER BY s.next_at, s.id LIMIT CAST($2 AS BIGINT)")
     .bind(now)
     .bind(limit)
     .all(tx)

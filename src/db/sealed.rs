@@ -40,7 +40,7 @@ macro_rules! columns {
                 match self { $(Self::$name => concat!(
                     "SELECT ", $a, " AS a, ", $b, " AS b, ", $c, " AS c, ", $d, " AS d, ",
                     $column, " AS sealed FROM ", $table, " WHERE ", $column, " NOT LIKE $1 ",
-                    "ORDER BY a, b, c, d LIMIT $2 OFFSET $3"
+                    "ORDER BY a, b, c, d LIMIT CAST($2 AS BIGINT) OFFSET $3"
                 )),+ }
             }
 

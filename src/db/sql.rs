@@ -241,6 +241,8 @@ pub struct Sql {
     values: Vec<Value>,
 }
 
+/// A bound limit is written `LIMIT CAST($1 AS BIGINT)`: SQLite looks at the value
+/// of a bare one to plan for it, and so parses the statement anew at every call.
 pub fn sql(text: &'static str) -> Sql {
     Sql { text, values: Vec::new() }
 }

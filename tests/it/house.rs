@@ -256,6 +256,10 @@ fn may_import(from: &str, path: &[String]) -> bool {
 
 fn check_sql(facts: &Facts, file: &mut Report) {
     if file.room() == "db" {
+        for literal in facts.literals.iter().filter(|literal| literal.what.contains("LIMIT $")) {
+            // SQLite parses the statement anew at every call, to plan for the number.
+            file.add(literal.place.line, "limit", "write LIMIT CAST($n AS BIGINT)");
+        }
         return;
     }
     for literal in

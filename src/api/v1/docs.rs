@@ -17,7 +17,7 @@ use crate::http::reply;
 const STYLE: &str = include_str!("docs.css");
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
-/// The rendered page and the policy that fits it; made once at start.
+/// The rendered page and the policy that fits it; made once.
 #[derive(Debug, Clone)]
 pub struct DocsPage {
     html: bytes::Bytes,

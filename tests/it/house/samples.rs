@@ -139,6 +139,7 @@ fn sql_stands_in_db_only() {
         ),
         ("src/cli/serve.rs", "fn f() { m!(\"CREATE TABLE x (id TEXT)\"); }", &["sql"]),
         ("src/db/apps.rs", "fn f() { sql(\"SELECT id FROM apps\"); }", &[]),
+        ("src/db/apps.rs", "fn f() { sql(\"SELECT id FROM apps LIMIT $1\"); }", &["limit"]),
         ("src/api/v1/apps.rs", "/// SELECT id FROM apps\nfn f() { q(\"Select a branch\"); }", &[]),
         ("src/cli/serve.rs", "fn f() { q(\"DELETE /v1/apps\"); q(\"Update the settings\"); }", &[]),
         (
