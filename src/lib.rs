@@ -24,6 +24,7 @@ pub mod http;
 pub mod jobs;
 pub mod model;
 pub mod notify;
+pub mod operations;
 pub mod protocol;
 pub mod router;
 pub mod sdk;

@@ -2,7 +2,7 @@
 //! only, hashed while they are written; knows keys, not builds. The
 //! `object_store` crate's trait is the seam, we write none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,6 +26,15 @@ const PART_BYTES: usize = 5 << 20;
 #[derive(Clone, Debug)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    dir: PathBuf,
+}
+
+/// The file system that the blobs are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    pub total_bytes: u64,
+    /// For us, not for the superuser.
+    pub free_bytes: u64,
 }
 
 /// What was written.
@@ -42,7 +51,18 @@ impl Blobs {
         std::fs::create_dir_all(dir)
             .map_err(|cause| Error::internal("creating the blob folder", cause))?;
         let store = LocalFileSystem::new_with_prefix(dir)?.with_automatic_cleanup(true);
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self { store: Arc::new(store), dir: dir.to_owned() })
+    }
+
+    /// How full the disk is.
+    ///
+    /// # Errors
+    /// `Unavailable` if the folder cannot be reached.
+    pub fn disk(&self) -> Result<Disk> {
+        let asked = rustix::fs::statvfs(&self.dir)
+            .map_err(|cause| Error::Unavailable(format!("the blob folder: {cause}")))?;
+        let bytes = |blocks: u64| blocks.saturating_mul(asked.f_frsize);
+        Ok(Disk { total_bytes: bytes(asked.f_blocks), free_bytes: bytes(asked.f_bavail) })
     }
 
     /// Writes `body` under `key`. More than `limit` bytes are `Invalid`, and

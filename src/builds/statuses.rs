@@ -177,6 +177,27 @@ async fn record(
     Ok(again)
 }
 
+/// Has a status sent now that waits or was given up.
+///
+/// # Errors
+/// `Conflict` for one that was sent, or whose commit has got a newer one since:
+/// the old would replace it.
+pub async fn retry(app: &App, tx: &mut Tx, id: &StatusId) -> Result<CommitStatus> {
+    let status = db::statuses::find(tx, id).await?.ok_or_else(Error::not_found)?;
+    if db::outgoing::is_overtaken(tx, id).await? {
+        let text = "The provider was told something newer of this commit";
+        return Err(Error::Conflict(text.into()));
+    }
+    let now = app.clock.now();
+    if !db::outgoing::reopen_status(tx, id, now).await? {
+        return Err(Error::Conflict("The status was sent already".into()));
+    }
+    db::jobs::insert(tx, &JobId::generate(now), SEND_STATUS, id.as_str(), now).await?;
+    db::jobs::hasten_for(tx, SEND_STATUS, id.as_str(), now).await?;
+    tx.wake_on_commit(Topic::Jobs);
+    Ok(status)
+}
+
 fn delay_ms(tries: i64, asked: Option<Duration>) -> i64 {
     let doublings = u32::try_from(tries.clamp(1, 20) - 1).unwrap_or(0);
     let own = FIRST_DELAY_MS.saturating_mul(1 << doublings).min(MAX_DELAY_MS);

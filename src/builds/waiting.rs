@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::build::{Build, BuildStatus};
 
 /// An agent asks for work at least this often while it has a free slot.
-const CONNECTED_MS: i64 = 90_000;
+pub const CONNECTED_MS: i64 = 90_000;
 
 type Labels = Vec<(String, String)>;
 

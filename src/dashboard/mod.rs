@@ -17,12 +17,14 @@ mod assets;
 mod badge;
 mod build;
 mod builds;
+mod deliveries;
 mod entry;
 mod forms;
 mod frame;
 mod groups;
 mod install;
 mod notice;
+mod operations;
 mod page;
 mod place;
 mod public;
@@ -30,6 +32,7 @@ mod qr;
 mod session;
 mod sign_in;
 mod ssh;
+mod status;
 mod tester;
 mod two_factor;
 mod words;
@@ -62,13 +65,19 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/signup", get(notice::sign_up))
         .route("/apps/wizard/build/select-repo", get(notice::wizard))
         .route("/apps/wizard/build/select-source", get(notice::wizard))
-        .route("/status", get(notice::status))
         .merge(account::routes())
         .merge(access_token::routes())
         .merge(two_factor::routes())
         .merge(ssh::routes())
+        .route("/status", get(status::show))
+        .route("/status.json", get(status::json))
+        .route("/apps/{app_id}/deliveries", get(deliveries::list))
+        .route("/apps/{app_id}/deliveries/{delivery_id}", get(deliveries::show))
+        .route("/apps/{app_id}/deliveries/{delivery_id}/payload", get(deliveries::payload))
+        .route("/apps/{app_id}/deliveries/{delivery_id}/again", post(deliveries::again))
         .merge(install::routes())
         .merge(groups::routes())
+        .merge(operations::routes())
 }
 
 async fn start(_: session::Visit) -> Result<Response, page::PageFault> {

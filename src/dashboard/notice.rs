@@ -10,7 +10,6 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::dashboard::page::{self, PageFault, Shell};
-use crate::db;
 
 #[derive(Template)]
 #[template(path = "notice.html")]
@@ -46,22 +45,4 @@ pub async fn wizard(State(app): State<Arc<App>>) -> Result<Response, PageFault> 
 pub async fn github_migration() -> Result<Response, PageFault> {
     let text = "There is nothing to migrate: this server keeps the repository address of each app.";
     notice(StatusCode::OK, "GitHub migration", text, String::new())
-}
-
-/// The page that the texts of 503 and 504 of the old API name.
-pub async fn status(State(app): State<Arc<App>>) -> Result<Response, PageFault> {
-    let asked = async {
-        let mut tx = app.db.read().await?;
-        db::builds::has_queued(&mut tx).await
-    };
-    match asked.await {
-        Ok(_) => {
-            let text = "The server and its database answer.";
-            notice(StatusCode::OK, "Up", text, String::new())
-        }
-        Err(_) => {
-            let text = "The server answers, its database does not. Please try again later.";
-            notice(StatusCode::SERVICE_UNAVAILABLE, "Not available", text, String::new())
-        }
-    }
 }

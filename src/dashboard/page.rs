@@ -37,6 +37,8 @@ pub struct Person {
     pub name: String,
     /// Goes with every form, and proves that it came from our page.
     pub csrf: String,
+    /// Sees the pages of operations.
+    pub is_admin: bool,
 }
 
 impl Shell {
@@ -107,6 +109,8 @@ struct Problem<'a> {
     shell: Shell,
     title: &'a str,
     text: &'a str,
+    /// It may be about the server, so the status page may say more.
+    may_be_known: bool,
 }
 
 impl IntoResponse for PageFault {
@@ -120,7 +124,8 @@ impl IntoResponse for PageFault {
             Self::Product(error) => error,
         };
         let (title, text) = words(&error);
-        let page = Problem { shell: Shell::public(), title, text: &text };
+        let may_be_known = matches!(error, Error::Unavailable(_) | Error::Timeout(_));
+        let page = Problem { shell: Shell::public(), title, text: &text, may_be_known };
         // The API's rendering of the same error decides status and cause.
         let mut plain = error.into_response();
         let html = page.render().unwrap_or_else(|_| title.to_owned());

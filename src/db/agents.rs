@@ -94,3 +94,41 @@ pub async fn belongs_to(tx: &mut Tx, agent: &AgentId, token: &TokenId) -> Result
             .await?;
     Ok(found)
 }
+
+/// An agent that has asked for work at some time.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Known {
+    pub id: AgentId,
+    pub name: String,
+    pub version: String,
+    pub slots: i64,
+    pub first_seen_at: Millis,
+    pub seen_at: Millis,
+    pub token_name: String,
+    /// Its token opens nothing any more.
+    pub revoked: bool,
+    /// Builds that it holds.
+    pub holds: i64,
+}
+
+/// The latest seen first.
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Known>> {
+    sql("SELECT g.id, g.name, g.version, g.slots, g.first_seen_at, g.seen_at,
+           t.name AS token_name, (t.revoked_at IS NOT NULL) AS revoked,
+           (SELECT COUNT(*) FROM builds h
+             WHERE h.agent_id = g.id AND h.lease_until IS NOT NULL) AS holds
+         FROM agents g JOIN agent_tokens t ON t.id = g.token_id
+         ORDER BY g.seen_at DESC, g.id LIMIT $1")
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// Agent, label and value of all agents.
+pub async fn list_labels(tx: &mut Tx) -> Result<Vec<(AgentId, String, String)>> {
+    let mut labels: Vec<(AgentId, String, String)> =
+        sql("SELECT agent_id, label, value FROM agent_labels").all(tx).await?;
+    // Sorted here: PostgreSQL's collation is not bytewise.
+    labels.sort();
+    Ok(labels)
+}

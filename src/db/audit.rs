@@ -31,6 +31,10 @@ pub struct Filter<'a> {
     pub app: Option<&'a AppId>,
     /// Only entries of organisations that this user owns.
     pub owner: Option<&'a UserId>,
+    /// Only actions that start so, such as `group.`.
+    pub action: Option<&'a str>,
+    /// Only what this address did; lowercased.
+    pub email: Option<&'a str>,
     /// Only entries older than this one, in list order.
     pub before: Option<(Millis, &'a str)>,
 }
@@ -46,6 +50,8 @@ pub async fn list(tx: &mut Tx, filter: &Filter<'_>, limit: i64) -> Result<Vec<Au
            AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM org_members m
              WHERE m.org_id = audit_entries.org_id AND m.user_id = $3 AND m.role = 'owner'))
            AND (at < $4 OR (at = $4 AND id < $5))
+           AND (CAST($7 AS TEXT) IS NULL OR SUBSTR(action, 1, LENGTH($7)) = $7)
+           AND (CAST($8 AS TEXT) IS NULL OR user_email = $8)
          ORDER BY at DESC, id DESC LIMIT CAST($6 AS BIGINT)")
     .bind(filter.org)
     .bind(filter.app)
@@ -53,6 +59,8 @@ pub async fn list(tx: &mut Tx, filter: &Filter<'_>, limit: i64) -> Result<Vec<Au
     .bind(before_at)
     .bind(before_id)
     .bind(limit)
+    .bind(filter.action)
+    .bind(filter.email)
     .all(tx)
     .await
 }

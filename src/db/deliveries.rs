@@ -107,6 +107,36 @@ pub async fn list(
     .await
 }
 
+/// A delivery beside its app.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct OfSomeApp {
+    #[sqlx(flatten)]
+    pub delivery: Delivery,
+    pub app_name: String,
+}
+
+/// Of all apps, newest first, older than `before` if it is given.
+pub async fn list_all(
+    tx: &mut Tx,
+    before: Option<(Millis, &str)>,
+    limit: i64,
+) -> Result<Vec<OfSomeApp>> {
+    // Above every id: `g` sorts after all hex digits.
+    let (at, id) = before.map_or((i64::MAX, "g"), |(at, id)| (at.0, id));
+    sql(concat!(
+        "SELECT ",
+        delivery_columns!(),
+        ", (SELECT a.name FROM apps a WHERE a.id = deliveries.app_id) AS app_name
+         FROM deliveries WHERE received_at < $1 OR (received_at = $1 AND id < $2)
+         ORDER BY received_at DESC, id DESC LIMIT $3"
+    ))
+    .bind(at)
+    .bind(id)
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
 /// The app's oldest delivery that waits to be evaluated, up to `last`.
 pub async fn find_oldest_pending(tx: &mut Tx, last: &Delivery) -> Result<Option<Delivery>> {
     sql(concat!(

@@ -73,3 +73,29 @@ pub async fn postpone(tx: &mut Tx, id: &JobId, run_at: Millis, error: &str) -> R
         .await?;
     Ok(())
 }
+
+/// Jobs that wait or run, the next first.
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Job>> {
+    sql("SELECT id, kind, subject, run_at, tries, last_error FROM jobs
+         ORDER BY run_at, id LIMIT $1")
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// Makes a job due now; false if it is gone.
+pub async fn hasten(tx: &mut Tx, id: &JobId, now: Millis) -> Result<bool> {
+    let changed = sql("UPDATE jobs SET run_at = $2 WHERE id = $1").bind(id).bind(now).exec(tx).await?;
+    Ok(changed == 1)
+}
+
+/// Makes the job of this kind and subject due now, if there is one.
+pub async fn hasten_for(tx: &mut Tx, kind: &str, subject: &str, now: Millis) -> Result<()> {
+    sql("UPDATE jobs SET run_at = $3 WHERE kind = $1 AND subject = $2 AND run_at > $3")
+        .bind(kind)
+        .bind(subject)
+        .bind(now)
+        .exec(tx)
+        .await?;
+    Ok(())
+}

@@ -30,6 +30,8 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     13 "0013_settings",
     24 "0024_queue",
     12 "0012_webhooks",
+    32 "0032_incidents",
+    33 "0033_devices",
     28 "0028_people",
 ];
 

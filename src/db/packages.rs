@@ -3,7 +3,7 @@
 
 use crate::db::sql::{Tx, sql};
 use crate::error::{Error, Result};
-use crate::model::ids::{ArtifactId, BuildId};
+use crate::model::ids::{AppId, ArtifactId, BuildId};
 use crate::model::package::{Package, PackageFacts};
 use crate::model::time::Millis;
 
@@ -66,4 +66,49 @@ pub async fn list(tx: &mut Tx, build: &BuildId) -> Result<Vec<Package>> {
     .all(tx)
     .await?;
     rows.into_iter().map(Row::read).collect()
+}
+
+/// What was read in a package, beside its app and build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    pub app_id: AppId,
+    pub app_name: String,
+    pub build_id: BuildId,
+    pub number: i64,
+    pub facts: PackageFacts,
+}
+
+#[derive(sqlx::FromRow)]
+struct SignedRow {
+    app_id: AppId,
+    app_name: String,
+    build_id: BuildId,
+    number: i64,
+    facts: String,
+}
+
+/// The packages of the newest `per` successful builds of each scheme of each
+/// app, newest build first.
+pub async fn list_newest(tx: &mut Tx, per: i64) -> Result<Vec<Signed>> {
+    let rows: Vec<SignedRow> =
+        sql("SELECT b.app_id, a.name AS app_name, b.id AS build_id, b.number, p.facts
+         FROM (SELECT id, app_id, number, created_at, ROW_NUMBER() OVER
+             (PARTITION BY app_id, scheme ORDER BY created_at DESC, id DESC) AS place
+           FROM builds WHERE status = 'success') b
+         JOIN apps a ON a.id = b.app_id AND a.deleted_at IS NULL
+         JOIN artifacts x ON x.build_id = b.id
+         JOIN packages p ON p.artifact_id = x.id
+         WHERE b.place <= $1 AND p.facts IS NOT NULL
+         ORDER BY b.created_at DESC, b.id DESC, p.artifact_id")
+        .bind(per)
+        .all(tx)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let SignedRow { app_id, app_name, build_id, number, facts } = row;
+            let facts = serde_json::from_str(&facts)
+                .map_err(|cause| Error::internal("reading the facts of a package", cause))?;
+            Ok(Signed { app_id, app_name, build_id, number, facts })
+        })
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! Who gets which queued build (QUE-2): the claim, its limits, and what a
 //! queued build waits for.
 
+use crate::db::build_row::build_columns;
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::build::Build;
@@ -151,6 +152,40 @@ pub async fn list_connected(tx: &mut Tx, since: Millis) -> Result<Vec<AgentLabel
            WHERE h.lease_until IS NOT NULL AND h.agent_id = g.id)
          ORDER BY g.id")
     .bind(since)
+    .all(tx)
+    .await
+}
+
+/// A build beside its app.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct AtWork {
+    #[sqlx(flatten)]
+    pub build: Build,
+    pub app_name: String,
+}
+
+/// Queued builds of all apps, the longest waiting first.
+pub async fn list_queued(tx: &mut Tx, limit: i64) -> Result<Vec<AtWork>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        ", a.name AS app_name FROM builds b JOIN apps a ON a.id = b.app_id
+         WHERE b.status = 'queued' ORDER BY b.created_at, b.id LIMIT $1"
+    ))
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
+/// Running builds of all apps, the longest running first.
+pub async fn list_running(tx: &mut Tx, limit: i64) -> Result<Vec<AtWork>> {
+    sql(concat!(
+        "SELECT ",
+        build_columns!(),
+        ", a.name AS app_name FROM builds b JOIN apps a ON a.id = b.app_id
+         WHERE b.status = 'running' ORDER BY b.started_at, b.id LIMIT $1"
+    ))
+    .bind(limit)
     .all(tx)
     .await
 }

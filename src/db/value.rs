@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteArguments;
 use crate::error::{Error, Result};
 use crate::model::ids::{
     AgentId, AppId, ArtifactId, AuditId, BuildId, CrashGroupId, CrashReportId, DeliveryId,
-    DeploymentId, FeedbackId, GroupId, InvitationId, JobId, MediaId, OrgId, RecipientId,
+    DeploymentId, FeedbackId, GroupId, IncidentId, InvitationId, JobId, MediaId, OrgId, RecipientId,
     ScheduleId, SecureFileId, SessionId, StatusId, TokenId, UserId,
 };
 use crate::model::time::Millis;
@@ -70,6 +70,7 @@ text_values!(
     DeploymentId,
     FeedbackId,
     GroupId,
+    IncidentId,
     InvitationId,
     JobId,
     MediaId,

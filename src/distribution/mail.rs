@@ -4,13 +4,15 @@
 use askama::Template;
 
 use crate::app::App;
+use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::Build;
 use crate::model::distribution::{Deployment, Recipient};
-use crate::model::ids::RecipientId;
+use crate::model::ids::{JobId, RecipientId};
 use crate::notify::email::{Mail, SendError};
 
+use super::deploy::SEND_MAIL;
 use super::{install, links, notes};
 
 /// SMTP's own advice is to give up after four to five days (RFC 5321 4.5.4.1).
@@ -57,6 +59,22 @@ pub async fn send(app: &App, id: &RecipientId) -> Result<()> {
     };
     tx.commit().await?;
     again.map_or(Ok(()), |error| Err(Error::Unavailable(format!("mail was not sent: {error}"))))
+}
+
+/// Has a mail sent now that waits or was given up.
+///
+/// # Errors
+/// `Conflict` for one that was sent.
+pub async fn retry(app: &App, tx: &mut Tx, id: &RecipientId) -> Result<Recipient> {
+    let recipient = db::deployments::find_recipient(tx, id).await?.ok_or_else(Error::not_found)?;
+    if !db::outgoing::reopen_mail(tx, id).await? {
+        return Err(Error::Conflict("The mail was sent already".into()));
+    }
+    let now = app.clock.now();
+    db::jobs::insert(tx, &JobId::generate(now), SEND_MAIL, id.as_str(), now).await?;
+    db::jobs::hasten_for(tx, SEND_MAIL, id.as_str(), now).await?;
+    tx.wake_on_commit(Topic::Jobs);
+    Ok(recipient)
 }
 
 #[derive(Debug, Clone, Template)]

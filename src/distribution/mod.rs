@@ -9,6 +9,7 @@ pub mod links;
 pub mod mail;
 pub mod notes;
 pub mod progress;
+pub mod signing;
 
 use crate::model::app::Platform;
 

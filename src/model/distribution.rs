@@ -217,6 +217,24 @@ impl Recipient {
     }
 }
 
+/// An iOS device that a tester has registered (DEP-10).
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Device {
+    pub udid: String,
+    /// Lowercased.
+    pub email: String,
+    /// As it was typed.
+    pub address: String,
+    /// Such as `iPhone14,2`; empty if the device did not say.
+    pub product: String,
+    /// Such as `21F90`.
+    pub os_build: String,
+    /// Such as `17.5`, where known.
+    pub os_version: String,
+    pub registered_at: Millis,
+    pub seen_at: Millis,
+}
+
 /// What rules look at in `build`. Fails for a row that was damaged.
 pub fn source_of<'a>(build: &'a Build, origin: &'a crate::model::origin::Origin) -> Source<'a> {
     match (&origin.pull_request, &origin.tag) {

@@ -116,6 +116,8 @@ ids! {
     SessionId,
     InvitationId,
     StatusId,
+    /// Of incidents and of their updates.
+    IncidentId,
 }
 
 #[cfg(test)]

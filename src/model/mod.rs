@@ -13,6 +13,7 @@ pub mod feedback;
 pub mod git_event;
 pub mod hex;
 pub mod ids;
+pub mod incident;
 pub mod log;
 pub mod origin;
 pub mod package;

@@ -51,6 +51,16 @@ pub enum SendError {
     Never(String),
 }
 
+/// How mail fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// No server is configured: mail becomes files.
+    Folder,
+    Ready,
+    /// The server did not answer a moment ago.
+    Away,
+}
+
 /// How mail leaves this installation.
 #[derive(Debug)]
 pub struct Mailer {
@@ -123,6 +133,17 @@ impl Mailer {
                         now.plus(PAUSE_MS);
                 }
                 Err(judge(&error))
+            }
+        }
+    }
+
+    /// How mail fares at the moment.
+    pub fn standing(&self, now: Millis) -> Standing {
+        match &self.way {
+            Way::Folder(_) => Standing::Folder,
+            Way::Smtp { paused_until, .. } => {
+                let until = paused_until.lock().unwrap_or_else(|broken| broken.into_inner());
+                if now < *until { Standing::Away } else { Standing::Ready }
             }
         }
     }

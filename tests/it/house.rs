@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["router"],
     &["api", "dashboard", "hooks", "sdk", "agent_api", "jobs"],
     &["http"],
-    &["accounts", "apps", "builds", "distribution", "feedback"],
+    &["accounts", "apps", "builds", "distribution", "feedback", "operations"],
     &["app"],
     &["db", "blobs", "git", "notify", "secrets"],
     &["model", "error", "config", "protocol"],

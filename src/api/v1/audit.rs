@@ -103,6 +103,7 @@ pub async fn list(
         app: of_app.as_ref(),
         owner: (!actor.is_admin).then_some(&actor.user_id),
         before: before.as_ref().map(|(at, id)| (*at, id.as_str())),
+        ..Filter::default()
     };
     let mut found = db::audit::list(&mut tx, &filter, page.fetch()).await?;
     drop(tx);

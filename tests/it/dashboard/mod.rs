@@ -10,7 +10,10 @@ use crate::harness::app::{Person, TestApp};
 use crate::harness::server::{Answer, TestServer};
 
 mod accounts;
+mod deliveries;
 mod groups;
+mod operations;
+mod status;
 
 /// A browser: keeps the cookie, follows nothing.
 struct Browser {

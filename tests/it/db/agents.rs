@@ -27,6 +27,39 @@ async fn labels(tx: &mut Tx, id: &AgentId) -> Vec<(String, String)> {
 }
 
 on_both! {
+    async fn agents_are_listed_with_what_they_hold(db: Db) {
+        let mut tx = write(&db).await;
+        let token = add_agent_token(&mut tx, "rack").await;
+        let labels = [("os".to_owned(), "linux".to_owned()), ("gpu".to_owned(), ODD.to_owned())];
+        let who = Introduction { token: &token, name: "one", version: "1.2", slots: 3, labels: &labels };
+        let one = agents::upsert(&mut tx, &AgentId::generate(T), &who, Millis(5)).await.unwrap();
+        let two = Introduction { name: "two", labels: &[], ..who };
+        agents::upsert(&mut tx, &AgentId::generate(T), &two, Millis(9)).await.unwrap();
+        let app = add_app(&mut tx).await;
+        let build = add_build(&mut tx, &app, 1, T).await;
+        let later = add_build(&mut tx, &app, 2, T.plus(1)).await;
+        let claim = db::queue::Claim {
+            claim_id: "c",
+            agent: &one,
+            now: T,
+            lease_until: T,
+            limits: db::queue::Limits::default(),
+        };
+        assert!(db::queue::claim_next(&mut tx, &claim).await.unwrap().is_some());
+        agents::revoke_tokens(&mut tx, "rack", T).await.unwrap();
+        let known = agents::list(&mut tx, 10).await.unwrap();
+        let seen: Vec<_> = known.iter().map(|k| (k.name.as_str(), k.holds, k.slots, k.seen_at.0, k.revoked)).collect();
+        assert_eq!(seen, [("two", 0, 3, 9, true), ("one", 1, 3, 5, true)]);
+        assert_eq!((known[1].token_name.as_str(), known[1].version.as_str()), ("rack", "1.2"));
+        let found = agents::list_labels(&mut tx).await.unwrap();
+        assert_eq!(found, [(one.clone(), "gpu".to_owned(), ODD.to_owned()), (one.clone(), "os".to_owned(), "linux".to_owned())]);
+        let running = db::queue::list_running(&mut tx, 10).await.unwrap();
+        assert_eq!((running.len(), &running[0].build.id, running[0].app_name.as_str()), (1, &build, "Shop"));
+        assert_eq!(running[0].build.agent_id.as_ref(), Some(&one));
+        let queued = db::queue::list_queued(&mut tx, 10).await.unwrap();
+        assert_eq!((queued.len(), &queued[0].build.id), (1, &later));
+    }
+
     async fn a_token_works_until_it_is_revoked(db: Db) {
         let mut tx = write(&db).await;
         let ids = [TokenId::generate(T), TokenId::generate(T)];

@@ -37,6 +37,10 @@ on_both! {
         assert_eq!(next, [second]);
         let of_app = Filter { app: Some(&app), ..Filter::default() };
         assert_eq!(audit::list(&mut tx, &of_app, 10).await.unwrap(), [third, first]);
+        for (action, email, count) in [("app.", None, 3), ("app.r%", None, 0), ("app.rename", Some("system"), 3), ("app.", Some("ann"), 0)] {
+            let filter = Filter { action: Some(action), email, ..Filter::default() };
+            assert_eq!(audit::list(&mut tx, &filter, 10).await.unwrap().len(), count, "{action} {email:?}");
+        }
         let org = add_org(&mut tx).await;
         let of_org = Filter { org: Some(&org), ..Filter::default() };
         assert_eq!(audit::list(&mut tx, &of_org, 10).await.unwrap(), []);

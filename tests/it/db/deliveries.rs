@@ -28,6 +28,22 @@ async fn add(tx: &mut Tx, delivery: &Delivery, repeat_id: Option<&str>) -> bool 
 }
 
 on_both! {
+    async fn deliveries_of_all_apps_are_paged(db: Db) {
+        let mut tx = write(&db).await;
+        let (app, other) = (add_app(&mut tx).await, add_app(&mut tx).await);
+        let rows = [row(&app, 1, "done"), row(&other, 2, "done"), row(&app, 2, "pending")];
+        for one in &rows {
+            add(&mut tx, one, None).await;
+        }
+        let all = deliveries::list_all(&mut tx, None, 10).await.unwrap();
+        let ids: Vec<_> = all.iter().map(|one| &one.delivery).collect();
+        assert_eq!(ids, [&rows[2], &rows[1], &rows[0]]);
+        assert_eq!(all[0].app_name, "Shop");
+        let before = Some((rows[2].received_at, rows[2].id.as_str()));
+        let next = deliveries::list_all(&mut tx, before, 1).await.unwrap();
+        assert_eq!(next[0].delivery, rows[1]);
+    }
+
     async fn a_delivery_is_kept_with_its_body_and_verdict(db: Db) {
         let mut tx = write(&db).await;
         let app = add_app(&mut tx).await;

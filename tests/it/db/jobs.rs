@@ -8,6 +8,25 @@ use shipmate::model::time::Millis;
 use super::*;
 
 on_both! {
+    async fn waiting_jobs_are_listed_and_hastened(db: Db) {
+        let mut tx = write(&db).await;
+        let ids = [JobId::generate(T), JobId::generate(T)];
+        jobs::insert(&mut tx, &ids[0], "fold_log", "late", Millis(80)).await.unwrap();
+        jobs::insert(&mut tx, &ids[1], "sweep", "early", Millis(70)).await.unwrap();
+        jobs::postpone(&mut tx, &ids[1], Millis(75), ODD).await.unwrap();
+        let all = jobs::list(&mut tx, 10).await.unwrap();
+        assert_eq!([&all[0].id, &all[1].id], [&ids[1], &ids[0]]);
+        assert_eq!(all[0].last_error.as_deref(), Some(ODD));
+        assert!(jobs::hasten(&mut tx, &ids[0], Millis(3)).await.unwrap());
+        assert!(!jobs::hasten(&mut tx, &JobId::generate(T), Millis(3)).await.unwrap());
+        jobs::hasten_for(&mut tx, "sweep", "late", Millis(2)).await.unwrap();
+        jobs::hasten_for(&mut tx, "sweep", "early", Millis(2)).await.unwrap();
+        // What is due already does not move.
+        jobs::hasten_for(&mut tx, "sweep", "early", Millis(4)).await.unwrap();
+        let due: Vec<_> = jobs::list(&mut tx, 10).await.unwrap().into_iter().map(|job| job.run_at).collect();
+        assert_eq!(due, [Millis(2), Millis(3)]);
+    }
+
     async fn the_job_due_longest_is_claimed_and_hidden(db: Db) {
         let mut tx = write(&db).await;
         assert!(!jobs::has_due(&mut tx, Millis(i64::MAX)).await.unwrap());

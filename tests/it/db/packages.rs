@@ -59,6 +59,43 @@ fn facts() -> PackageFacts {
 }
 
 on_both! {
+    async fn the_newest_packages_of_each_scheme_are_listed(db: Db) {
+        let mut tx = write(&db).await;
+        let app = add_app(&mut tx).await;
+        let mut builds = Vec::new();
+        for number in 1..=3 {
+            let build = add_build(&mut tx, &app, number, T.plus(number)).await;
+            let artifact = add_artifact(&mut tx, &build).await;
+            let package = Package {
+                artifact_id: artifact,
+                facts: (number != 2).then(facts),
+                error: None,
+                icon_key: None,
+                created_at: T,
+            };
+            assert!(packages::insert(&mut tx, &package).await.unwrap());
+            let end = db::builds::End {
+                status: shipmate::model::build::BuildStatus::Success,
+                failure_kind: None,
+                failure_message: None,
+                at: T,
+                downloads: "[]",
+                tests: None,
+                coverage: None,
+            };
+            db::builds::end(&mut tx, &build, shipmate::model::build::BuildStatus::Queued, 0, &end).await.unwrap();
+            builds.push(build);
+        }
+        let numbers = async |tx: &mut Tx, per| {
+            packages::list_newest(tx, per).await.unwrap().into_iter().map(|one| one.number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&mut tx, 1).await, [3]);
+        assert_eq!(numbers(&mut tx, 2).await, [3]);
+        assert_eq!(numbers(&mut tx, 3).await, [3, 1]);
+        let first = packages::list_newest(&mut tx, 1).await.unwrap().remove(0);
+        assert_eq!((first.app_id, first.app_name.as_str(), first.build_id, first.facts), (app, "Shop", builds.remove(2), facts()));
+    }
+
     async fn a_package_is_recorded_once_and_goes_with_its_artifact(db: Db) {
         let mut tx = write(&db).await;
         let app = add_app(&mut tx).await;
