@@ -118,7 +118,7 @@ pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Known>> {
            (SELECT COUNT(*) FROM builds h
              WHERE h.agent_id = g.id AND h.lease_until IS NOT NULL) AS holds
          FROM agents g JOIN agent_tokens t ON t.id = g.token_id
-         ORDER BY g.seen_at DESC, g.id LIMIT $1")
+         ORDER BY g.seen_at DESC, g.id LIMIT CAST($1 AS BIGINT)")
     .bind(limit)
     .all(tx)
     .await

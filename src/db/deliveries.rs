@@ -128,7 +128,7 @@ pub async fn list_all(
         delivery_columns!(),
         ", (SELECT a.name FROM apps a WHERE a.id = deliveries.app_id) AS app_name
          FROM deliveries WHERE received_at < $1 OR (received_at = $1 AND id < $2)
-         ORDER BY received_at DESC, id DESC LIMIT $3"
+         ORDER BY received_at DESC, id DESC LIMIT CAST($3 AS BIGINT)"
     ))
     .bind(at)
     .bind(id)

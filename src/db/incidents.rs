@@ -62,7 +62,7 @@ pub async fn set_state(
 pub async fn list(tx: &mut Tx, since: Millis, limit: i64) -> Result<Vec<Incident>> {
     sql("SELECT id, title, impact, state, started_at, resolved_at FROM incidents
          WHERE resolved_at IS NULL OR resolved_at >= $1
-         ORDER BY started_at DESC, id DESC LIMIT $2")
+         ORDER BY started_at DESC, id DESC LIMIT CAST($2 AS BIGINT)")
     .bind(since)
     .bind(limit)
     .all(tx)

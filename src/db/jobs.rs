@@ -77,7 +77,7 @@ pub async fn postpone(tx: &mut Tx, id: &JobId, run_at: Millis, error: &str) -> R
 /// Jobs that wait or run, the next first.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Job>> {
     sql("SELECT id, kind, subject, run_at, tries, last_error FROM jobs
-         ORDER BY run_at, id LIMIT $1")
+         ORDER BY run_at, id LIMIT CAST($1 AS BIGINT)")
     .bind(limit)
     .all(tx)
     .await

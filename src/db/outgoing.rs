@@ -37,7 +37,7 @@ pub async fn list_statuses(
            s.next_try_at, s.sent_at, s.last_error AS error
          FROM commit_statuses s JOIN apps a ON a.id = s.app_id JOIN builds b ON b.id = s.build_id
          WHERE CAST($1 AS TEXT) IS NULL OR COALESCE(s.outcome, 'waiting') = $1
-         ORDER BY s.id DESC LIMIT $2")
+         ORDER BY s.id DESC LIMIT CAST($2 AS BIGINT)")
     .bind(state)
     .bind(limit)
     .all(tx)
@@ -99,7 +99,7 @@ pub async fn list_mails(
            FROM deployment_recipients r JOIN deployments d ON d.id = r.deployment_id
            JOIN builds b ON b.id = d.build_id JOIN apps a ON a.id = b.app_id) m
          WHERE CAST($1 AS TEXT) IS NULL OR m.state = $1
-         ORDER BY m.id DESC LIMIT $2")
+         ORDER BY m.id DESC LIMIT CAST($2 AS BIGINT)")
     .bind(state)
     .bind(limit)
     .all(tx)

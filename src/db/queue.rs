@@ -170,7 +170,7 @@ pub async fn list_queued(tx: &mut Tx, limit: i64) -> Result<Vec<AtWork>> {
         "SELECT ",
         build_columns!(),
         ", a.name AS app_name FROM builds b JOIN apps a ON a.id = b.app_id
-         WHERE b.status = 'queued' ORDER BY b.created_at, b.id LIMIT $1"
+         WHERE b.status = 'queued' ORDER BY b.created_at, b.id LIMIT CAST($1 AS BIGINT)"
     ))
     .bind(limit)
     .all(tx)
@@ -183,7 +183,7 @@ pub async fn list_running(tx: &mut Tx, limit: i64) -> Result<Vec<AtWork>> {
         "SELECT ",
         build_columns!(),
         ", a.name AS app_name FROM builds b JOIN apps a ON a.id = b.app_id
-         WHERE b.status = 'running' ORDER BY b.started_at, b.id LIMIT $1"
+         WHERE b.status = 'running' ORDER BY b.started_at, b.id LIMIT CAST($1 AS BIGINT)"
     ))
     .bind(limit)
     .all(tx)

@@ -68,10 +68,10 @@ on_both! {
         assert_eq!(incident["resolved_at"], "2024-03-09T16:01:00.000Z");
         let page = stranger.page("/status").await;
         assert!(!page.contains("An incident is being worked on") && page.contains("It is out"), "{page}");
-        app.advance(15 * 86_400_000);
-        assert!(!stranger.page("/status").await.contains("Fire"));
         let unknown = format!("{path}/58b8a3d26e5c4c01002d4a1f");
         assert_eq!(browser.post(&unknown, &[("csrf", &csrf), ("state", "resolved"), ("text", "x")]).await.status, 404);
+        app.advance(15 * 86_400_000);
+        assert!(!stranger.page("/status").await.contains("Fire"));
         let log = browser.page("/operations/activity?action=incident.").await;
         assert!(log.contains("incident.open") && log.contains("incident.update") && log.contains("Fire &#60;b&#62;"), "{log}");
     }
