@@ -64,7 +64,11 @@ impl Visit {
 
     /// The frame of a page for this person.
     pub fn shell(&self) -> Shell {
-        let person = Person { name: self.user.name.clone(), csrf: self.csrf.clone(), is_admin: self.actor.is_admin };
+        let person = Person {
+            name: self.user.name.clone(),
+            csrf: self.csrf.clone(),
+            is_admin: self.actor.is_admin,
+        };
         Shell { assets: &ASSETS, person: Some(person) }
     }
 

@@ -196,10 +196,8 @@ impl<'a> MachineIncident<'a> {
 
 pub async fn json(State(app): State<Arc<App>>) -> Result<Response> {
     let (health, told) = ask(&app).await;
-    let component = |one: &health::Standings| Component {
-        name: one.part.as_str(),
-        status: one.state.as_str(),
-    };
+    let component =
+        |one: &health::Standings| Component { name: one.part.as_str(), status: one.state.as_str() };
     let machine = Machine {
         status: health.overall().as_str(),
         components: health.parts.iter().map(component).collect(),

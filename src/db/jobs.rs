@@ -85,7 +85,8 @@ pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Job>> {
 
 /// Makes a job due now; false if it is gone.
 pub async fn hasten(tx: &mut Tx, id: &JobId, now: Millis) -> Result<bool> {
-    let changed = sql("UPDATE jobs SET run_at = $2 WHERE id = $1").bind(id).bind(now).exec(tx).await?;
+    let changed =
+        sql("UPDATE jobs SET run_at = $2 WHERE id = $1").bind(id).bind(now).exec(tx).await?;
     Ok(changed == 1)
 }
 

@@ -85,11 +85,7 @@ pub struct OutgoingMail {
 }
 
 /// Newest first; of one state if it is named.
-pub async fn list_mails(
-    tx: &mut Tx,
-    state: Option<&str>,
-    limit: i64,
-) -> Result<Vec<OutgoingMail>> {
+pub async fn list_mails(tx: &mut Tx, state: Option<&str>, limit: i64) -> Result<Vec<OutgoingMail>> {
     sql("SELECT m.id, m.address, m.app_id, m.app_name, m.build_id, m.number, m.state,
            m.created_at, m.sent_at, m.refused_at, m.error
          FROM (SELECT r.id, r.address, b.app_id, a.name AS app_name, b.id AS build_id, b.number,

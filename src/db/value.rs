@@ -7,8 +7,8 @@ use sqlx::sqlite::SqliteArguments;
 use crate::error::{Error, Result};
 use crate::model::ids::{
     AgentId, AppId, ArtifactId, AuditId, BuildId, CrashGroupId, CrashReportId, DeliveryId,
-    DeploymentId, FeedbackId, GroupId, IncidentId, InvitationId, JobId, MediaId, OrgId, RecipientId,
-    ScheduleId, SecureFileId, SessionId, StatusId, TokenId, UserId,
+    DeploymentId, FeedbackId, GroupId, IncidentId, InvitationId, JobId, MediaId, OrgId,
+    RecipientId, ScheduleId, SecureFileId, SessionId, StatusId, TokenId, UserId,
 };
 use crate::model::time::Millis;
 

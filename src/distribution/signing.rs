@@ -129,7 +129,12 @@ mod tests {
 
     const NOW: Millis = Millis(1_710_000_000_000);
 
-    fn signed(app: &AppId, number: i64, profile_ends: i64, certificate_ends: Option<i64>) -> Signed {
+    fn signed(
+        app: &AppId,
+        number: i64,
+        profile_ends: i64,
+        certificate_ends: Option<i64>,
+    ) -> Signed {
         let profile = Profile {
             name: "Team".into(),
             team: String::new(),

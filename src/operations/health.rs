@@ -82,9 +82,7 @@ pub async fn check(app: &App) -> Health {
     let counted = count(app).await;
     let database = match &counted {
         Ok(_) => standing(Part::Database, State::Operational, "answers", app.db.kind()),
-        Err(error) => {
-            standing(Part::Database, State::Down, "does not answer", &error.to_string())
-        }
+        Err(error) => standing(Part::Database, State::Down, "does not answer", &error.to_string()),
     };
     let counted = counted.ok();
     let mail = mail(app.mailer.standing(app.clock.now()), counted.as_ref());

@@ -69,11 +69,8 @@ fn enter(visit: &Visit, tab: Tab) -> Result<Frame> {
         (Tab::Signing, "Signing", "/signing"),
         (Tab::Incidents, "Incidents", "/incidents"),
     ];
-    let link = |(of, text, end)| Link {
-        text,
-        path: format!("/operations{end}"),
-        current: of == tab,
-    };
+    let link =
+        |(of, text, end)| Link { text, path: format!("/operations{end}"), current: of == tab };
     let tabs = all.into_iter().map(link).collect();
     Ok(Frame { csrf: visit.csrf().to_owned(), tabs })
 }

@@ -206,6 +206,9 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         ("Limit of running builds", limit(limits.all)),
         ("of one organisation", limit(limits.per_organisation)),
         ("of iOS and Android", format!("{} and {}", limit(limits.ios), limit(limits.android))),
-        ("Longest build", words::span(i64::try_from(app.settings.max_build_ms).unwrap_or(i64::MAX))),
+        (
+            "Longest build",
+            words::span(i64::try_from(app.settings.max_build_ms).unwrap_or(i64::MAX)),
+        ),
     ]
 }

@@ -4,7 +4,9 @@
 use shipmate::db;
 use shipmate::model::build::Outcome;
 use shipmate::model::ids::StatusId;
-use shipmate::model::package::{Certificate, Package, PackageFacts, PackageFormat, Profile, ProfileKind, Signing};
+use shipmate::model::package::{
+    Certificate, Package, PackageFacts, PackageFormat, Profile, ProfileKind, Signing,
+};
 use shipmate::model::secret::Secret;
 use shipmate::model::status::{CommitStatus, SendOutcome, StatusState};
 use shipmate::notify::email::Mailer;
@@ -14,10 +16,13 @@ use crate::harness::agent::{FakeAgent, artifact_id};
 use crate::harness::app::TestApp;
 use crate::harness::mail::MailServer;
 
-const PAGES: [&str; 7] = ["", "/incoming", "/outgoing", "/activity", "/storage", "/signing", "/incidents"];
+const PAGES: [&str; 7] =
+    ["", "/incoming", "/outgoing", "/activity", "/storage", "/signing", "/incidents"];
 
 fn facts(name: &str, expires_in_days: i64) -> PackageFacts {
-    let expires_at = Some(shipmate::model::time::Millis(crate::harness::app::START + expires_in_days * 86_400_000));
+    let expires_at = Some(shipmate::model::time::Millis(
+        crate::harness::app::START + expires_in_days * 86_400_000,
+    ));
     let profile = Profile {
         name: name.into(),
         team: "Example".into(),
@@ -27,7 +32,8 @@ fn facts(name: &str, expires_in_days: i64) -> PackageFacts {
         devices: vec!["u1".into(), "u2".into()],
         entitlements: Vec::new(),
     };
-    let certificate = Certificate { subject: "CN=Ann".into(), sha256: "ab".repeat(32), expires_at: None };
+    let certificate =
+        Certificate { subject: "CN=Ann".into(), sha256: "ab".repeat(32), expires_at: None };
     PackageFacts {
         format: PackageFormat::Ipa,
         name: String::new(),
@@ -38,7 +44,11 @@ fn facts(name: &str, expires_in_days: i64) -> PackageFacts {
         target_os: String::new(),
         permissions: Vec::new(),
         simulator: false,
-        signing: Signing { schemes: Vec::new(), certificate: Some(certificate), profile: Some(profile) },
+        signing: Signing {
+            schemes: Vec::new(),
+            certificate: Some(certificate),
+            profile: Some(profile),
+        },
     }
 }
 
