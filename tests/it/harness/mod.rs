@@ -11,6 +11,7 @@ pub mod app;
 pub mod git_remote;
 pub mod mail;
 pub mod server;
+pub mod sshd;
 
 use std::time::Duration;
 

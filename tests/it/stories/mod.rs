@@ -16,4 +16,5 @@ mod reports;
 mod rotate_key;
 mod settings;
 mod shop;
+mod ssh;
 mod storm;
