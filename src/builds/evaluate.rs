@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::app::App as AppRow;
 use crate::model::build::{Build, Trigger};
 use crate::model::ids::{AppId, DeliveryId};
-use crate::model::origin::Origin;
+use crate::model::origin::{Origin, PullRequest};
 use crate::model::settings::Resolved;
 
 use super::{cancel, trigger};
@@ -70,6 +70,29 @@ pub async fn find_earlier(
         }
     }
     Ok(None)
+}
+
+/// The lanes in which a push of `new` to `branch` may build: its own, and those
+/// of the pull requests that it is the head of, unless these were told before.
+pub fn lanes_of_branch(branch: &str, new: &str, pulls: &[PullRequest]) -> Vec<String> {
+    let own = Origin::default().lane(branch);
+    let untold = pulls.iter().filter(|pull| pull.head_sha != new);
+    std::iter::once(own).chain(untold.map(lane_of_pull)).collect()
+}
+
+/// Where builds of a pull request replace each other.
+pub fn lane_of_pull(pull: &PullRequest) -> String {
+    let origin = Origin { pull_request: Some(pull.clone()), ..Origin::default() };
+    origin.lane(&origin.shown_branch(""))
+}
+
+/// Forgets that commits of a lane were built: its branch or tag has left them
+/// and came back.
+pub async fn forget(tx: &mut Tx, app: &AppId, lane: &str, shas: &[&str]) -> Result<()> {
+    for sha in shas {
+        db::deliveries::delete_built_commit(tx, app, lane, sha).await?;
+    }
+    Ok(())
 }
 
 /// Queues the build, or finds that it was before; safe with several servers

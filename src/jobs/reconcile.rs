@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::apps;
 use crate::builds::deliveries::{self, Received};
+use crate::builds::evaluate;
 use crate::db::remotes::Listing as Turn;
 use crate::db::{self, Tx};
 use crate::error::Result;
@@ -22,6 +23,7 @@ use crate::git::remote::Remote;
 use crate::model::app::App as AppRow;
 use crate::model::delivery::Provider;
 use crate::model::git_event::{Change, GitEvent};
+use crate::model::origin::Origin;
 
 /// How often it is asked whose turn it is.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -218,7 +220,10 @@ async fn compare(
                 continue;
             }
             match listing.refs.get(*name) {
-                Some(sha) => db::remotes::upsert_ref(&mut tx, &row.id, name, sha).await?,
+                Some(sha) => {
+                    db::remotes::upsert_ref(&mut tx, &row.id, name, sha).await?;
+                    came_back(&mut tx, row, name, known.get(*name), listing).await?;
+                }
                 None => db::remotes::delete_ref(&mut tx, &row.id, name).await?,
             }
             events.extend(event(name, known.get(*name), listing));
@@ -231,6 +236,42 @@ async fn compare(
     let mut tx = app.db.write().await?;
     finish(app, &mut tx, row, listing).await?;
     tx.commit().await
+}
+
+/// A reference that has left a commit for another builds it again when it
+/// comes back. In the transaction that notes where it is: whoever delivers the
+/// same move later finds nothing to forget.
+async fn came_back(
+    tx: &mut Tx,
+    row: &AppRow,
+    name: &str,
+    old: Option<&String>,
+    listing: &Listing,
+) -> Result<()> {
+    if old.is_none() {
+        return Ok(());
+    }
+    let lanes = match (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/tags/")) {
+        (Some(branch), _) => {
+            let pulls = db::pulls::list_open_of_branch(tx, &row.id, branch).await?;
+            let new = listing.refs.get(name).map_or("", String::as_str);
+            evaluate::lanes_of_branch(branch, new, &pulls)
+        }
+        (_, Some(tag)) => {
+            let origin = Origin { tag: Some(tag.to_owned()), ..Origin::default() };
+            vec![origin.lane("")]
+        }
+        _ => return Ok(()),
+    };
+    let shas: Vec<&str> = [listing.refs.get(name), listing.peeled.get(name)]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    for lane in lanes {
+        evaluate::forget(tx, &row.id, &lane, &shas).await?;
+    }
+    Ok(())
 }
 
 fn event(name: &str, old: Option<&String>, listing: &Listing) -> Option<GitEvent> {

@@ -71,7 +71,7 @@ pub async fn judge(
         facts::complete_head(app, row, &mut pull.pull).await?;
     }
     let mut tx = app.db.write().await?;
-    let noted = note(app, &mut tx, row, event).await?;
+    let noted = note(app, &mut tx, row, delivery, event).await?;
     let candidates = match noted {
         Noted::Nothing(text) => {
             tx.commit().await?;
@@ -176,7 +176,13 @@ enum Noted {
     Nothing(String),
 }
 
-async fn note(app: &App, tx: &mut Tx, row: &AppRow, event: GitEvent) -> Result<Noted> {
+async fn note(
+    app: &App,
+    tx: &mut Tx,
+    row: &AppRow,
+    delivery: &Delivery,
+    event: GitEvent,
+) -> Result<Noted> {
     let now = app.clock.now();
     Ok(match event {
         GitEvent::Ping => Noted::Nothing("ping".into()),
@@ -197,17 +203,74 @@ async fn note(app: &App, tx: &mut Tx, row: &AppRow, event: GitEvent) -> Result<N
             db::deliveries::delete_built(tx, &row.id, &origin.lane("")).await?;
             Noted::Nothing("tag deleted".into())
         }
-        GitEvent::Tag(change) => Noted::Candidates(vec![note_tag(tx, row, change).await?]),
-        GitEvent::Push(change) => Noted::Candidates(note_push(app, tx, row, change).await?),
-        GitEvent::PullRequest(pull) => note_pull(app, tx, row, pull).await?,
+        GitEvent::Tag(change) => {
+            Noted::Candidates(vec![note_tag(tx, row, delivery, change).await?])
+        }
+        GitEvent::Push(change) => {
+            Noted::Candidates(note_push(app, tx, row, delivery, change).await?)
+        }
+        GitEvent::PullRequest(pull) => {
+            note_head(tx, row, delivery, &pull).await?;
+            note_pull(app, tx, row, pull).await?
+        }
     })
 }
 
-async fn note_tag(tx: &mut Tx, row: &AppRow, change: Change) -> Result<Candidate> {
-    let Change { name, new, message, object, .. } = change;
-    let listed = object.as_ref().unwrap_or(&new);
-    db::remotes::upsert_ref(tx, &row.id, &format!("refs/tags/{name}"), listed).await?;
+/// Notes where a branch or tag is. One that has left a commit of these lanes
+/// and came back to it builds it once more.
+async fn note_ref(
+    tx: &mut Tx,
+    row: &AppRow,
+    delivery: &Delivery,
+    moved: &Moved<'_>,
+    lanes: &[String],
+) -> Result<()> {
+    if delivery.evaluated_at.is_some() {
+        // Told again by hand: where the reference is by now, others know better.
+        return Ok(());
+    }
+    let Moved { reference, old, new, listed } = *moved;
+    let known = db::remotes::find_ref(tx, &row.id, reference).await?;
+    // What is told late or twice starts elsewhere than where the reference is.
+    let leaves = old.is_some() && known.as_deref() == old && old != Some(listed);
+    let mut built = false;
+    for lane in lanes {
+        let earlier = db::deliveries::find_built(tx, &row.id, lane, new).await?;
+        built |= earlier.is_some();
+        if leaves && earlier.is_some_and(|(_, of)| of.as_ref() != Some(&delivery.id)) {
+            evaluate::forget(tx, &row.id, lane, &[new, listed]).await?;
+        }
+    }
+    if leaves || !built || known.is_none() {
+        db::remotes::upsert_ref(tx, &row.id, reference, listed).await?;
+    }
+    Ok(())
+}
+
+/// A reference that points elsewhere now.
+#[derive(Debug, Clone, Copy)]
+struct Moved<'a> {
+    /// Its full name.
+    reference: &'a str,
+    old: Option<&'a str>,
+    /// The commit.
+    new: &'a str,
+    /// What the remote lists: of an annotated tag its object.
+    listed: &'a str,
+}
+
+async fn note_tag(
+    tx: &mut Tx,
+    row: &AppRow,
+    delivery: &Delivery,
+    change: Change,
+) -> Result<Candidate> {
+    let Change { name, old, new, message, object, .. } = change;
+    let listed = object.as_deref().unwrap_or(&new);
+    let reference = format!("refs/tags/{name}");
+    let moved = Moved { reference: &reference, old: old.as_deref(), new: &new, listed };
     let origin = Origin { tag: Some(name), ..Origin::default() };
+    note_ref(tx, row, delivery, &moved, &[origin.lane("")]).await?;
     Ok(Candidate {
         cause: Cause::Tag,
         sha: new.clone(),
@@ -226,12 +289,21 @@ async fn note_tag(tx: &mut Tx, row: &AppRow, change: Change) -> Result<Candidate
     })
 }
 
-async fn note_push(app: &App, tx: &mut Tx, row: &AppRow, change: Change) -> Result<Vec<Candidate>> {
+async fn note_push(
+    app: &App,
+    tx: &mut Tx,
+    row: &AppRow,
+    delivery: &Delivery,
+    change: Change,
+) -> Result<Vec<Candidate>> {
     let Change { name, old, new, created, message, files, object: _ } = change;
     db::apps::upsert_branch(tx, &row.id, &name).await?;
-    db::remotes::upsert_ref(tx, &row.id, &format!("refs/heads/{name}"), &new).await?;
     let message = message.map_or(Known::NotAsked, Known::Is);
     let mut pulls = db::pulls::list_open_of_branch(tx, &row.id, &name).await?;
+    let lanes = evaluate::lanes_of_branch(&name, &new, &pulls);
+    let reference = format!("refs/heads/{name}");
+    let moved = Moved { reference: &reference, old: old.as_deref(), new: &new, listed: &new };
+    note_ref(tx, row, delivery, &moved, &lanes).await?;
     for pull in &mut pulls {
         pull.head_sha.clone_from(&new);
         db::pulls::upsert(tx, &row.id, pull, true, app.clock.now()).await?;
@@ -263,6 +335,30 @@ async fn note_push(app: &App, tx: &mut Tx, row: &AppRow, change: Change) -> Resu
         files: files.map_or(Known::NotAsked, Known::Is),
         since,
     }])
+}
+
+/// A pull request whose head has left a commit and came back to it builds it
+/// once more.
+async fn note_head(
+    tx: &mut Tx,
+    row: &AppRow,
+    delivery: &Delivery,
+    event: &PullEvent,
+) -> Result<()> {
+    let PullEvent { action, pull, .. } = event;
+    if *action != PullAction::Updated || delivery.evaluated_at.is_some() {
+        return Ok(());
+    }
+    let known = db::pulls::find_open(tx, &row.id, pull.number).await?;
+    if known.is_none_or(|known| known.head_sha == pull.head_sha) {
+        return Ok(());
+    }
+    let lane = evaluate::lane_of_pull(pull);
+    let earlier = db::deliveries::find_built(tx, &row.id, &lane, &pull.head_sha).await?;
+    if earlier.is_some_and(|(_, of)| of.as_ref() != Some(&delivery.id)) {
+        evaluate::forget(tx, &row.id, &lane, &[&pull.head_sha]).await?;
+    }
+    Ok(())
 }
 
 async fn note_pull(app: &App, tx: &mut Tx, row: &AppRow, event: PullEvent) -> Result<Noted> {

@@ -153,6 +153,58 @@ on_both! {
         assert_eq!(left, 0, "nothing is left behind");
     }
 
+    async fn a_branch_that_comes_back_to_a_commit_builds_it_again(app: TestApp) {
+        let hooked = Hooked::set(app, NOWHERE).await;
+        let deliver = async |old: &str, new: &str| {
+            hooked.app.advance(1_000);
+            hooked.github("push", &push("main", old, new, "Go on")).await;
+            hooked.verdict().await
+        };
+        let (one, two, three) = (sha('1'), sha('2'), sha('3'));
+        assert_eq!(deliver(ZERO, &one).await, "built #1");
+        assert_eq!(deliver(&one, &two).await, "built #2");
+        // Forced back: another event of the same commit.
+        assert_eq!(deliver(&two, &one).await, "built #3");
+        assert_eq!(deliver(&one, &two).await, "built #4");
+        // Told once more, under another name: the branch is not where that starts.
+        assert_eq!(deliver(&two, &one).await, "built #5");
+        assert_eq!(deliver(&two, &one).await, "duplicate of #5");
+        assert_eq!(deliver(ZERO, &one).await, "duplicate of #5");
+        assert_eq!(deliver(&one, &three).await, "built #6");
+        // Long after, and the branch stays known where it is.
+        assert_eq!(deliver(&one, &two).await, "duplicate of #4");
+        assert_eq!(deliver(&three, &one).await, "built #7");
+        // An earlier delivery that is sent again by hand builds nothing.
+        let list = hooked.get("deliveries?limit=100").await;
+        let second = list.as_array().unwrap().iter().find(|d| d["verdict"] == "built #2").unwrap();
+        let path = format!("deliveries/{}/redeliver", second["_id"].as_str().unwrap());
+        hooked.call(Method::POST, &path, "").await;
+        hooked.work().await;
+        assert_eq!(hooked.builds().await.len(), 7);
+    }
+
+    async fn a_pull_request_builds_each_move_of_its_head_once(app: TestApp) {
+        let hooked = Hooked::set(app, NOWHERE).await;
+        let (one, two) = (sha('1'), sha('2'));
+        let own = |action, sha: &str| pull(action, 7, "Add", ("octo-org/shop", "add", sha));
+        let pushed = |old: &str, new: &str| push("add", old, new, "Go on");
+        hooked.github("push", &pushed(ZERO, &one)).await;
+        hooked.github("pull_request", &own("opened", &one)).await;
+        assert_eq!(hooked.verdict().await, "built #2");
+        let tell = async |event: &str, body: &Value| {
+            hooked.app.advance(1_000);
+            hooked.github(event, body).await;
+            hooked.verdict().await
+        };
+        // Whichever of the two comes first.
+        assert_eq!(tell("pull_request", &own("synchronize", &two)).await, "built #3");
+        assert_eq!(tell("push", &pushed(&one, &two)).await, "duplicate of #3");
+        assert_eq!(tell("push", &pushed(&two, &one)).await, "built #4");
+        assert_eq!(tell("pull_request", &own("synchronize", &one)).await, "duplicate of #4");
+        assert_eq!(tell("pull_request", &own("synchronize", &two)).await, "built #5");
+        assert_eq!(tell("push", &pushed(&one, &two)).await, "duplicate of #5");
+    }
+
     async fn branches_and_tags_are_kept_apart(app: TestApp) {
         let repo = repository(&app);
         let hooked = Hooked::set(app, &repo.url()).await;

@@ -137,7 +137,7 @@ fn sign(secret: &str, body: &[u8]) -> String {
 }
 
 /// GitHub's push of `branch`, without a list of files.
-fn push(branch: &str, old: &str, new: &str, message: &str) -> Value {
+pub(crate) fn push(branch: &str, old: &str, new: &str, message: &str) -> Value {
     json!({
         "ref": format!("refs/heads/{branch}"),
         "before": old,
@@ -148,7 +148,7 @@ fn push(branch: &str, old: &str, new: &str, message: &str) -> Value {
 }
 
 /// GitHub's pull request of `octo-org/shop`, from `head` (`owner/repo`).
-fn pull(action: &str, number: i64, title: &str, head: (&str, &str, &str)) -> Value {
+pub(crate) fn pull(action: &str, number: i64, title: &str, head: (&str, &str, &str)) -> Value {
     let (repository, branch, sha) = head;
     json!({
         "action": action,
@@ -162,7 +162,7 @@ fn pull(action: &str, number: i64, title: &str, head: (&str, &str, &str)) -> Val
     })
 }
 
-const ZERO: &str = "0000000000000000000000000000000000000000";
+pub(crate) const ZERO: &str = "0000000000000000000000000000000000000000";
 
 fn sha(digit: char) -> String {
     digit.to_string().repeat(40)

@@ -74,6 +74,32 @@ on_both! {
         assert_eq!(names, ["main", "new"]);
     }
 
+    async fn a_branch_that_was_forced_back_is_found_and_built_again(app: TestApp) {
+        let repo = repository(&app);
+        let hooked = Hooked::set(app, &repo.url()).await;
+        round(&hooked).await;
+        let first = repo.git(&["rev-parse", "HEAD"]);
+        let one = repo.commit("a.txt", "a", "One");
+        round(&hooked).await;
+        let two = repo.commit("b.txt", "b", "Two");
+        round(&hooked).await;
+        assert_eq!(hooked.verdict().await, "built #2");
+        repo.git(&["reset", "--quiet", "--hard", &one]);
+        round(&hooked).await;
+        assert_eq!(hooked.verdict().await, "built #3");
+        assert_eq!(hooked.newest().await.wanted_commit.as_deref(), Some(one.as_str()));
+        // Its webhook comes late, an older one later still; and the next round
+        // finds nothing new.
+        for (old, new, number) in [(&two, &one, 3), (&first, &one, 3)] {
+            hooked.app.advance(1_000);
+            hooked.github("push", &push("main", old, new, "Late")).await;
+            assert_eq!(hooked.verdict().await, format!("duplicate of #{number}"));
+        }
+        let before = verdicts(&hooked).await.len();
+        round(&hooked).await;
+        assert_eq!(verdicts(&hooked).await.len(), before, "there is nothing to make up for");
+    }
+
     async fn a_remote_that_fails_is_asked_less_often(app: TestApp) {
         let hooked = Hooked::set(app, "/nonexistent/shop.git").await;
         let mut taken = Vec::new();
