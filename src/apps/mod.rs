@@ -172,6 +172,24 @@ pub async fn resolve_branch(app: &App, row: &AppRow, wanted: Option<&str>) -> Re
     }
 }
 
+/// Holds a tag against the remote.
+///
+/// # Errors
+/// `NotFound` with `Tag not found`. A remote that cannot be reached is asked
+/// again by the agent.
+pub async fn check_tag(app: &App, row: &AppRow, tag: &str) -> Result<()> {
+    let Ok(remote) = Remote::parse(&row.repo_url) else { return Ok(()) };
+    let keys = pulls::Keys::of(app, row, &remote).await?;
+    match refs::has_tag(&remote, keys.access(&remote, &remote), tag).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::NotFound("Tag not found".into())),
+        Err(error) => {
+            tracing::info!(app = %row.id, %error, "the remote cannot be reached; queueing anyway");
+            Ok(())
+        }
+    }
+}
+
 async fn read_remote(app: &App, row: &AppRow) -> Result<Result<RemoteRefs, GitError>> {
     let mut tx = app.db.read().await?;
     let credential = credential(app, &mut tx, &row.id).await?;

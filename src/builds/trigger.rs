@@ -3,17 +3,20 @@
 //! agent reports the commit.
 
 use crate::app::App;
-use crate::db::builds::NewBuild;
+use crate::db::builds::{End, NewBuild};
 use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::app::App as AppRow;
-use crate::model::build::Trigger;
+use crate::model::build::{Build, BuildEvent, FailureKind, Trigger};
 use crate::model::ids::{BuildId, UserId};
 use crate::model::origin::Origin;
 use crate::model::settings::Resolved;
 
-use super::statuses;
+use super::{finish, logs, statuses};
+
+/// What an agent says of itself that has Xcode.
+const MAC: (&str, &str) = ("platform", "ios");
 
 /// What to build, and why.
 #[derive(Debug)]
@@ -75,6 +78,8 @@ async fn queue(
     let number = db::apps::take_build_number(tx, &request.app.id).await?;
     let frozen = settings.to_json();
     let labels = settings.agent_labels(request.app.platform);
+    let mac = (MAC.0.to_owned(), MAC.1.to_owned());
+    let lacks_mac = labels.contains(&mac) && !db::agents::has_registered(tx, MAC.0, MAC.1).await?;
     let mut first = None;
     for scheme in schemes {
         let id = BuildId::generate(now);
@@ -102,6 +107,9 @@ async fn queue(
             .await?
             .ok_or_else(|| Error::bug("queueing a build", "it is not there"))?;
         statuses::tell(app, tx, &build, build.status).await?;
+        if lacks_mac {
+            refuse(app, tx, &build).await?;
+        }
         first.get_or_insert(id);
     }
     if !request.branch.is_empty() && request.origin == Origin::default() {
@@ -109,4 +117,28 @@ async fn queue(
     }
     tx.wake_on_commit(Topic::Queue);
     first.ok_or_else(|| Error::bug("queueing builds", "no scheme to build"))
+}
+
+/// Fails a build that needs Xcode where no Mac has ever registered: it would
+/// wait for ever (EXE-20).
+async fn refuse(app: &App, tx: &mut Tx, build: &Build) -> Result<()> {
+    let Some(status) = build.status.after(BuildEvent::Refused) else { return Ok(()) };
+    let message = "the settings of this build need Xcode (an Xcode version, simulators or an \
+                   archive), and no agent with platform=ios has ever registered; start one on a \
+                   Mac, see docs/agents.md";
+    logs::write_line(app, tx, &build.id, &format!("=== Build failed: {message} ===")).await?;
+    let end = End {
+        status,
+        failure_kind: Some(FailureKind::NoAgent.as_str()),
+        failure_message: Some(message),
+        at: app.clock.now(),
+        downloads: "[]",
+        tests: None,
+        coverage: None,
+    };
+    db::builds::end(tx, &build.id, build.status, build.attempt, &end).await?;
+    statuses::tell(app, tx, build, status).await?;
+    finish::let_go(app, tx, build, None).await?;
+    tx.wake_on_commit(Topic::Build(build.id.clone()));
+    Ok(())
 }

@@ -84,6 +84,19 @@ pub async fn upsert(
     Ok(id)
 }
 
+/// True if an agent with this label has ever asked for work, with a token that
+/// is still good.
+pub async fn has_registered(tx: &mut Tx, label: &str, value: &str) -> Result<bool> {
+    let (found,): (bool,) = sql("SELECT EXISTS (SELECT 1 FROM agent_labels l
+           JOIN agents g ON g.id = l.agent_id JOIN agent_tokens t ON t.id = g.token_id
+           WHERE l.label = $1 AND l.value = $2 AND t.revoked_at IS NULL) AS found")
+    .bind(label)
+    .bind(value)
+    .one(tx)
+    .await?;
+    Ok(found)
+}
+
 /// True if `agent` was introduced with `token`.
 pub async fn belongs_to(tx: &mut Tx, agent: &AgentId, token: &TokenId) -> Result<bool> {
     let (found,): (bool,) =

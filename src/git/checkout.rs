@@ -294,7 +294,15 @@ async fn move_to_commit(git: &Git, workspace: &Path, commit: &str) -> Result<(),
             return Err(error);
         }
         // The server gives no commits by name: get the branch's whole history.
-        git.run(workspace, &["fetch", "--quiet", "--unshallow", "origin"]).await?;
+        if workspace.join(".git/shallow").exists() {
+            git.run(workspace, &["fetch", "--quiet", "--unshallow", "origin"]).await?;
+        }
+        let there = format!("{commit}^{{commit}}");
+        if let Err(GitError::Failed { .. }) = git.run(workspace, &["cat-file", "-e", &there]).await
+        {
+            let text = format!("the commit {commit} is not in the repository's branch");
+            return Err(GitError::Missing(text));
+        }
     }
     let args: Vec<String> = match current_branch(workspace) {
         Some(branch) => ["checkout", "--quiet", "-B", &branch, commit, "--"].map(Into::into).into(),

@@ -73,6 +73,16 @@ pub async fn tip(remote: &Remote, access: Access<'_>, branch: &str) -> Result<St
     found.ok_or_else(|| GitError::Missing(format!("the remote has no branch {branch}")))
 }
 
+/// Whether the remote has the tag `name`.
+///
+/// # Errors
+/// As `read`.
+pub async fn has_tag(remote: &Remote, access: Access<'_>, name: &str) -> Result<bool, GitError> {
+    let name = format!("refs/tags/{name}");
+    let output = ask(remote, access, TIMEOUT, &[&name]).await?;
+    Ok(output.lines().filter_map(|line| line.split_once('\t')).any(|(_, found)| found == name))
+}
+
 async fn ask(
     remote: &Remote,
     access: Access<'_>,

@@ -137,6 +137,15 @@ fn check_authority(authority: &str) -> Result<(), Refused> {
     if user.contains(':') {
         return Err(Refused::Url("not allowed to hold a password; store it as a credential"));
     }
+    // An unencoded slash in a password would make its first part the port, and
+    // leave the rest in the path, where everybody sees it.
+    let port = match host.rsplit_once(']') {
+        Some((_, rest)) => rest.strip_prefix(':'),
+        None => host.split_once(':').map(|(_, port)| port),
+    };
+    if port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err(Refused::Url("not allowed to have a port that is no number"));
+    }
     // ssh would read such a host or user as an option.
     if host.starts_with('-') || user.starts_with('-') {
         return Err(Refused::Url("not allowed to have a host that starts with a dash"));

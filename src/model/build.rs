@@ -99,6 +99,8 @@ text_enum! {
         TimedOut = "timed_out",
         AgentLost = "agent_lost",
         AgentError = "agent_error",
+        /// It needs a kind of agent that there is none of (EXE-20).
+        NoAgent = "no_agent",
     }
 }
 
@@ -124,6 +126,8 @@ pub enum BuildEvent {
         attempt: i64,
     },
     Ended(Outcome),
+    /// No agent will ever claim it.
+    Refused,
     /// A person asked to cancel; `as_success` is `cancel_successfully` (api.md 4.9).
     CancelAsked {
         as_success: bool,
@@ -143,6 +147,7 @@ impl BuildStatus {
             (Self::Queued | Self::Running, BuildEvent::CancelAsked { as_success }) => {
                 Some(if as_success { Self::Success } else { Self::Cancelled })
             }
+            (Self::Queued, BuildEvent::Refused) => Some(Self::Failed),
             (Self::Running, BuildEvent::LeaseLost { attempt }) => {
                 Some(if attempt < MAX_ATTEMPTS { Self::Queued } else { Self::Failed })
             }
@@ -229,12 +234,13 @@ mod tests {
             Ended(Outcome::Success),
             Ended(Outcome::Failed),
             Ended(Outcome::Cancelled),
+            Refused,
             CancelAsked { as_success: false },
             CancelAsked { as_success: true },
         ];
         let n = None;
         let expected = [
-            (Queued, [Some(Running), n, n, n, n, n, Some(Cancelled), Some(Success)]),
+            (Queued, [Some(Running), n, n, n, n, n, Some(Failed), Some(Cancelled), Some(Success)]),
             (
                 Running,
                 [
@@ -244,13 +250,14 @@ mod tests {
                     Some(Success),
                     Some(Failed),
                     Some(Cancelled),
+                    n,
                     Some(Cancelled),
                     Some(Success),
                 ],
             ),
-            (Success, [n; 8]),
-            (Failed, [n; 8]),
-            (Cancelled, [n; 8]),
+            (Success, [n; 9]),
+            (Failed, [n; 9]),
+            (Cancelled, [n; 9]),
         ];
         for (from, outcomes) in expected {
             for (event, to) in events.iter().zip(outcomes) {

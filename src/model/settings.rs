@@ -5,12 +5,14 @@
 //! the product's default, what the app took from its organisation (ALL-1), what
 //! is set at the app, and the overrides of the branch.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::app::Platform;
+use crate::model::evaluation::Patterns;
 
 /// Entries of one list: patterns, schemes, forks.
 const MAX_ENTRIES: usize = 100;
@@ -103,7 +105,11 @@ pub struct UiTests {
 #[error("{member}: {reason}")]
 pub struct Refused {
     pub member: &'static str,
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
+}
+
+fn refused(member: &'static str, reason: &'static str) -> Refused {
+    Refused { member, reason: reason.into() }
 }
 
 macro_rules! settings {
@@ -226,21 +232,21 @@ impl Settings {
             check_list(member, list)?;
         }
         self.check_texts()?;
+        if let Some(Err(wrong)) = selective.as_ref().map(|s| Patterns::parse(&s.patterns)) {
+            return Err(Refused { member: "selective", reason: wrong.to_string().into() });
+        }
         let labels = self.required_labels.iter().flatten();
         for label in labels {
             let whole = label.split_once('=').is_some_and(|(n, v)| !n.is_empty() && !v.is_empty());
             if !whole {
                 let reason = "each label is written name=value";
-                return Err(Refused { member: "required_labels", reason });
+                return Err(refused("required_labels", reason));
             }
         }
         for fork in forks.iter().flat_map(|f| f.listed.iter().chain(&f.trusted)) {
             let parts: Vec<_> = fork.split('/').collect();
             if parts.len() > 2 || parts.iter().any(|part| part.is_empty()) {
-                return Err(Refused {
-                    member: "forks",
-                    reason: "each fork is owner/repo or owner",
-                });
+                return Err(refused("forks", "each fork is owner/repo or owner"));
             }
         }
         Ok(())
@@ -263,7 +269,7 @@ impl Settings {
             if text.is_some_and(|text| text.len() > MAX_TEXT || text.chars().any(char::is_control))
             {
                 let reason = "at most 500 bytes without control characters";
-                return Err(Refused { member, reason });
+                return Err(refused(member, reason));
             }
         }
         Ok(())
@@ -306,16 +312,16 @@ fn members(settings: &Settings) -> serde_json::Map<String, Value> {
 
 fn check_list(member: &'static str, list: &[String]) -> Result<(), Refused> {
     if list.len() > MAX_ENTRIES {
-        return Err(Refused { member, reason: "at most 100 entries" });
+        return Err(refused(member, "at most 100 entries"));
     }
     for (index, entry) in list.iter().enumerate() {
         if entry.trim().is_empty() || entry.len() > MAX_TEXT || entry.chars().any(char::is_control)
         {
             let reason = "entries are 1 to 500 bytes of printable text";
-            return Err(Refused { member, reason });
+            return Err(refused(member, reason));
         }
         if list[..index].contains(entry) {
-            return Err(Refused { member, reason: "an entry occurs twice" });
+            return Err(refused(member, "an entry occurs twice"));
         }
     }
     Ok(())

@@ -226,7 +226,7 @@ pub(in crate::api) fn show_all(app: &App, builds: &[Build]) -> Result<Response> 
         (status = 400, description = "Malformed parameter or body.", body = wire::Error),
         (status = 401, description = "No valid token.", body = wire::Error),
         (status = 403, description = "Read-only access.", body = wire::Error),
-        (status = 404, description = "Unknown app or branch.", body = wire::Error),
+        (status = 404, description = "Unknown app, branch or tag.", body = wire::Error),
         (status = 413, description = "The body is too large.", body = wire::Error),
     )
 )]
@@ -259,8 +259,9 @@ struct Wanted {
     origin: Origin,
 }
 
-/// Asks the remote for a branch that was never seen; a commit or a tag that
-/// does not exist fails the build, with git's words in its log.
+/// Asks the remote for a tag, and for a branch that was never seen. Remotes
+/// tell nothing of a commit: one that does not exist fails the build, which
+/// says so.
 async fn wanted(app: &App, row: &AppRow, params: &Params) -> Result<Wanted> {
     let (branch, commit) = (params.opt_str("branch")?, params.opt_str("commit")?);
     if let Some(tag) = params.opt_str("tag")? {
@@ -268,6 +269,7 @@ async fn wanted(app: &App, row: &AppRow, params: &Params) -> Result<Wanted> {
             return Err(Error::Invalid("Give \"tag\", or \"branch\" and \"commit\"".into()));
         }
         check_tag(&tag).map_err(|_| Error::invalid_parameter("tag"))?;
+        apps::check_tag(app, row, &tag).await?;
         let origin = Origin { tag: Some(tag.into_owned()), ..Origin::default() };
         return Ok(Wanted { branch: origin.shown_branch(""), commit: None, origin });
     }

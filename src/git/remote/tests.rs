@@ -33,6 +33,9 @@ fn urls_are_judged() {
         "-oProxyCommand=x:y",
         "x@-oProxyCommand=x:y",
         "https://user:pass@example.com/o/r",
+        // A password with a slash in it, and a path where a port belongs.
+        "https://user:pa/ss@example.com/o/r",
+        "ssh://git@example.com:o/r.git",
         "https://example.com/o\nr",
         "nothing",
     ];

@@ -79,6 +79,7 @@ on_both! {
             (&path, json!({ "archiv": true }), "archiv"),
             (&path, json!({ "archive": "yes" }), "archive"),
             (&path, json!({ "selective": { "mode": "some" } }), "selective.mode"),
+            (&path, json!({ "selective": { "mode": "only", "patterns": ["ios/**", "src/[a-"] } }), "\"selective\": \"src/[a-\" is not a pattern"),
             (&path, json!({ "forks": { "everyone": true } }), "everyone"),
             (&path, json!({ "schemes": ["A", "A"] }), "schemes"),
             (&path, json!({ "required_labels": ["xcode"] }), "required_labels"),

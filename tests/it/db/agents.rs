@@ -60,6 +60,19 @@ on_both! {
         assert_eq!((queued.len(), &queued[0].build.id), (1, &later));
     }
 
+    async fn a_label_counts_as_long_as_its_token(db: Db) {
+        let mut tx = write(&db).await;
+        let token = add_agent_token(&mut tx, "mac").await;
+        let labels = [("platform".to_owned(), "ios".to_owned())];
+        let who = Introduction { token: &token, name: "mac", version: "1", slots: 1, labels: &labels };
+        assert!(!agents::has_registered(&mut tx, "platform", "ios").await.unwrap());
+        agents::upsert(&mut tx, &AgentId::generate(T), &who, T).await.unwrap();
+        assert!(agents::has_registered(&mut tx, "platform", "ios").await.unwrap());
+        assert!(!agents::has_registered(&mut tx, "platform", "tvos").await.unwrap());
+        agents::revoke_tokens(&mut tx, "mac", T).await.unwrap();
+        assert!(!agents::has_registered(&mut tx, "platform", "ios").await.unwrap());
+    }
+
     async fn a_token_works_until_it_is_revoked(db: Db) {
         let mut tx = write(&db).await;
         let ids = [TokenId::generate(T), TokenId::generate(T)];

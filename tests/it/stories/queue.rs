@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shipmate::db;
 use shipmate::db::queue::Limits;
 use shipmate::model::app::Platform;
-use shipmate::model::build::Outcome;
+use shipmate::model::build::{BuildStatus, Outcome};
 use shipmate::model::ids::BuildId;
 use shipmate::protocol::{Assignment, Label};
 
@@ -107,12 +107,24 @@ on_both! {
         let request = office.server.client.put(format!("{}{path}", office.server.url));
         let request = request.bearer_auth(office.ann.token.expose()).header("content-type", "application/json");
         assert_eq!(request.body(body).send().await.unwrap().status(), 200);
-        let xcode = app.trigger(&row).await;
+        // Without a Mac it fails at once, and says why (EXE-20).
+        let refused = app.trigger(&row).await;
         let linux = office.agent(&app, "linux").await;
         assert_eq!(linux.take("c1").await.build, scripts);
         assert!(linux.claim("c2", 0).await.is_none());
-        assert_eq!(office.waits(&xcode).await, "no agent with platform ios is connected");
+        let build = app.build(&refused).await;
+        assert_eq!((build.status, build.failure_kind.as_deref()), (BuildStatus::Failed, Some("no_agent")));
+        assert!(build.finished_at.is_some() && build.attempt == 0, "nobody has claimed it");
+        let log = app.log_text(&refused).await;
+        assert!(log.starts_with("=== Build failed: ") && log.contains("no agent with platform=ios has ever registered"), "{log}");
+        assert_eq!(office.waits(&refused).await, Value::Null);
+        // One that was here before is waited for.
         let mac = office.agent(&app, "mac").await;
+        assert!(claim_with(&mac, "m1", &[("platform", "ios")]).await.is_none());
+        app.advance(3_600_000);
+        assert!(linux.claim("c2", 0).await.is_none());
+        let xcode = app.trigger(&row).await;
+        assert_eq!(office.waits(&xcode).await, "no agent with platform ios is connected");
         assert!(claim_with(&mac, "m1", &[("platform", "ios")]).await.is_none());
         assert_eq!(office.waits(&xcode).await, "no agent with room lab is connected");
         let given = claim_with(&mac, "m2", &[("platform", "ios"), ("room", "lab")]).await.unwrap();
