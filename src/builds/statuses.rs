@@ -13,6 +13,7 @@ use crate::git::providers::{self, SendError, Status};
 use crate::model::app::App as AppRow;
 use crate::model::build::{Build, BuildStatus};
 use crate::model::ids::{AppId, JobId, StatusId};
+use crate::model::origin::Origin;
 use crate::model::secret::Secret;
 use crate::model::status::{CommitStatus, Provider, ProviderAccount, SendOutcome, StatusState};
 use crate::model::time::Millis;
@@ -25,8 +26,7 @@ pub const SEND_STATUS: &str = "send_status";
 const SENDING_MS: i64 = 60_000;
 /// A status that was not taken for so long is given up.
 const GIVE_UP_MS: i64 = 24 * 3_600_000;
-/// How often a state looks whether it is its turn; the one before it usually
-/// takes it along.
+/// How often a state looks whether another server has sent the one before it.
 const BLOCKED_MS: i64 = 30_000;
 /// First delay after a failure; doubles up to `MAX_DELAY_MS`.
 const FIRST_DELAY_MS: i64 = 2_000;
@@ -39,12 +39,20 @@ const MAX_RETRY_AFTER_MS: i64 = 3_600_000;
 /// is not known yet.
 pub async fn tell(app: &App, tx: &mut Tx, build: &Build, status: BuildStatus) -> Result<()> {
     let origin = origin_of(build)?;
+    let tip;
     let sha = match &origin.pull_request {
         // What is built is a merge that the provider has never seen.
         Some(pull) => &pull.head_sha,
         None if !build.commit_sha.is_empty() => &build.commit_sha,
         None => match &build.wanted_commit {
             Some(sha) => sha,
+            None if status == BuildStatus::Failed => match last_tip(tx, build, &origin).await? {
+                Some(sha) => {
+                    tip = sha;
+                    &tip
+                }
+                None => return Ok(()),
+            },
             None => return Ok(()),
         },
     };
@@ -80,6 +88,27 @@ pub async fn tell(app: &App, tx: &mut Tx, build: &Build, status: BuildStatus) ->
     Ok(())
 }
 
+/// Where the branch was when the server heard of it last: a build that failed
+/// before it knew its commit was a build of that.
+async fn last_tip(tx: &mut Tx, build: &Build, origin: &Origin) -> Result<Option<String>> {
+    if build.branch.is_empty() || origin.tag.is_some() {
+        return Ok(None);
+    }
+    let name = format!("refs/heads/{}", build.branch);
+    let known = db::remotes::find_ref(tx, &build.app_id, &name).await?;
+    Ok(known.filter(|sha| sha.len() == 40))
+}
+
+/// Names the series of states: each scheme of a build with several has its
+/// own, lest one that succeeds hides one that failed.
+async fn context_of(tx: &mut Tx, row: &AppRow, build: &Build) -> Result<String> {
+    let several = db::builds::list_siblings(tx, &build.app_id, build.number).await?.len() > 1;
+    Ok(match build.scheme.as_str() {
+        scheme if several && !scheme.is_empty() => format!("shipmate/{} ({scheme})", row.name),
+        _ => format!("shipmate/{}", row.name),
+    })
+}
+
 /// Sends the waiting states of the commit that `id` is about, the oldest
 /// first, so that no later one is overtaken. Answers when to call again.
 pub async fn send(app: &App, id: &StatusId) -> Result<Option<Millis>> {
@@ -92,14 +121,16 @@ pub async fn send(app: &App, id: &StatusId) -> Result<Option<Millis>> {
             db::statuses::claim_first(&mut tx, &wanted.app_id, &wanted.sha, now, until).await?;
         let Some(first) = first else {
             // An earlier one is not due yet, or another server is sending.
-            return Ok(wanted.outcome.is_none().then(|| now.plus(BLOCKED_MS)));
+            let due = db::statuses::first_due(&mut tx, &wanted.app_id, &wanted.sha).await?;
+            let due = due.filter(|due| *due > now).unwrap_or_else(|| now.plus(BLOCKED_MS));
+            return Ok(wanted.outcome.is_none().then_some(due));
         };
         let account = db::statuses::find_provider(&mut tx, &first.app_id).await?;
-        let context = match db::apps::find(&mut tx, &first.app_id).await? {
-            Some(row) => format!("shipmate/{}", row.name),
-            None => String::new(),
-        };
         let build = db::builds::find(&mut tx, &first.build_id).await?;
+        let context = match (db::apps::find(&mut tx, &first.app_id).await?, &build) {
+            (Some(row), Some(build)) => context_of(&mut tx, &row, build).await?,
+            _ => String::new(),
+        };
         tx.commit().await?;
         let result = match (account, build) {
             (Some(account), Some(build)) if !context.is_empty() => {
@@ -109,7 +140,7 @@ pub async fn send(app: &App, id: &StatusId) -> Result<Option<Millis>> {
         };
         let again = record(app, &first, result).await?;
         if again.is_some() {
-            return Ok(if first.id == *id { again } else { Some(now.plus(BLOCKED_MS)) });
+            return Ok(again);
         }
     }
 }

@@ -103,6 +103,17 @@ pub async fn claim_first(
     .await
 }
 
+/// When the first waiting state of a commit is to be tried.
+pub async fn first_due(tx: &mut Tx, app: &AppId, sha: &str) -> Result<Option<Millis>> {
+    let found: Option<(Millis,)> = sql("SELECT next_try_at FROM commit_statuses
+         WHERE app_id = $1 AND sha = $2 AND outcome IS NULL ORDER BY id LIMIT 1")
+    .bind(app)
+    .bind(sha)
+    .opt(tx)
+    .await?;
+    Ok(found.map(|found| found.0))
+}
+
 /// Ends the sending of a state.
 pub async fn settle(
     tx: &mut Tx,

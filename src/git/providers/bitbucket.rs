@@ -1,9 +1,11 @@
 //! Bitbucket Cloud: developer.atlassian.com/cloud/bitbucket/rest, "Create a
 //! build status for a commit".
 
+use ring::digest;
 use serde_json::{Value, json};
 
 use super::{Call, Status, cut, encoded};
+use crate::model::hex::hex;
 use crate::model::status::StatusState;
 
 /// Longer keys are refused; the name says the rest.
@@ -28,11 +30,21 @@ pub(super) fn word(state: StatusState) -> &'static str {
     }
 }
 
+/// A context that is too long is cut, and told from others that begin alike.
+fn key_of(context: &str) -> String {
+    if context.chars().count() <= MAX_KEY {
+        return context.to_owned();
+    }
+    let digest = digest::digest(&digest::SHA256, context.as_bytes());
+    let tail = hex(&digest.as_ref()[..4]);
+    format!("{}~{tail}", cut(context, MAX_KEY - 1 - tail.len()))
+}
+
 /// The same for both Bitbuckets.
 pub(super) fn body(state: &str, status: &Status<'_>) -> Value {
     json!({
         "state": state,
-        "key": cut(status.context, MAX_KEY),
+        "key": key_of(status.context),
         "name": status.context,
         "description": status.description,
         "url": status.url,

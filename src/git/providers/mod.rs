@@ -180,7 +180,9 @@ pub async fn send(
     if provider == Provider::Gitlab && status == 400 && text.contains("Cannot transition status") {
         return Ok(());
     }
-    let shown = cut(&text.replace(char::is_control, " "), MAX_REASON);
+    // Some echo what they were called with.
+    let shown = text.replace(token.expose(), "********").replace(char::is_control, " ");
+    let shown = cut(&shown, MAX_REASON);
     let reason = format!("the provider answered {}: {shown}", status.as_u16());
     match status.as_u16() {
         408 | 425 | 500..=599 => Err(SendError::Later { reason, after }),

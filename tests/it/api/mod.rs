@@ -25,6 +25,7 @@ mod sdk;
 mod secrets;
 mod settings;
 mod shapes;
+mod status_providers;
 mod statuses;
 mod tokens;
 

@@ -18,14 +18,15 @@ use shipmate::model::origin::{Origin, PullRequest};
 use super::*;
 use crate::harness::agent::FakeAgent;
 
-const SHA: &str = "abababababababababababababababababababab";
+pub(super) const SHA: &str = "abababababababababababababababababababab";
 
 /// What a provider was told.
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
-    path: String,
-    token: String,
-    body: Value,
+pub(super) struct Told {
+    pub path: String,
+    /// The header with the credential, and its value.
+    pub token: String,
+    pub body: Value,
 }
 
 #[derive(Default)]
@@ -37,10 +38,10 @@ struct Script {
 }
 
 #[derive(Clone, Default)]
-struct FakeProvider(Arc<Mutex<Script>>);
+pub(super) struct FakeProvider(Arc<Mutex<Script>>);
 
 impl FakeProvider {
-    async fn start(&self) -> String {
+    pub async fn start(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(take).with_state(self.clone());
@@ -48,22 +49,30 @@ impl FakeProvider {
         url
     }
 
-    fn script(&self, answers: &[(u16, Option<&'static str>)]) {
+    pub fn script(&self, answers: &[(u16, Option<&'static str>)]) {
         self.0.lock().unwrap().answers = answers.iter().copied().collect();
     }
 
-    fn set_down(&self, is_down: bool) {
+    pub fn set_down(&self, is_down: bool) {
         self.0.lock().unwrap().is_down = is_down;
     }
 
-    fn told(&self) -> Vec<Told> {
+    pub fn told(&self) -> Vec<Told> {
         self.0.lock().unwrap().told.clone()
     }
 
     /// The states in the order they came, failed calls too.
-    fn states(&self) -> Vec<String> {
+    pub fn states(&self) -> Vec<String> {
         self.told().iter().map(|told| told.body["state"].as_str().unwrap().to_owned()).collect()
     }
+}
+
+fn credential(headers: &axum::http::HeaderMap) -> String {
+    let given = ["authorization", "private-token"].into_iter().filter_map(|name| {
+        let value = headers.get(name)?.to_str().unwrap();
+        Some(format!("{name}: {value}"))
+    });
+    given.collect::<Vec<_>>().join("\n")
 }
 
 async fn take(State(provider): State<FakeProvider>, request: Request) -> Response {
@@ -75,7 +84,7 @@ async fn take(State(provider): State<FakeProvider>, request: Request) -> Respons
     }
     script.told.push(Told {
         path: format!("{} {}", parts.method, parts.uri.path()),
-        token: parts.headers["authorization"].to_str().unwrap().to_owned(),
+        token: credential(&parts.headers),
         body: serde_json::from_slice(&body).unwrap(),
     });
     let (status, after) = script.answers.pop_front().unwrap_or((201, None));
@@ -87,24 +96,30 @@ async fn take(State(provider): State<FakeProvider>, request: Request) -> Respons
     response
 }
 
-struct Stage {
-    caller: Caller,
-    agent: FakeAgent,
-    provider: FakeProvider,
-    row: shipmate::model::app::App,
+pub(super) struct Stage {
+    pub caller: Caller,
+    pub agent: FakeAgent,
+    pub provider: FakeProvider,
+    pub row: shipmate::model::app::App,
 }
 
 impl Stage {
-    async fn set(app: &TestApp) -> Self {
+    pub async fn set(app: &TestApp) -> Self {
+        let account = json!({"provider": "github", "token": "ghp_secret"});
+        Self::set_with(app, "git@github.com:o/r.git", account).await
+    }
+
+    /// With this account at a fake provider.
+    pub async fn set_with(app: &TestApp, repo_url: &str, mut account: Value) -> Self {
         let ann = app.add_user("ann@example.org").await;
-        let row = app.add_app(&ann, "Shop", "git@github.com:o/r.git").await;
+        let row = app.add_app(&ann, "Shop", repo_url).await;
         let caller = Caller::new(app, &ann).await;
         let token = app.add_agent_token("a").await;
         let agent = FakeAgent::new(&caller.server, &token, "a");
         let provider = FakeProvider::default();
         let stage = Self { caller, agent, provider, row };
         let url = stage.provider.start().await;
-        let account = json!({"provider": "github", "base_url": url, "token": "ghp_secret"});
+        account["base_url"] = url.into();
         stage.put_provider(&account).await.expect(200);
         stage
     }
@@ -121,7 +136,7 @@ impl Stage {
 }
 
 /// Runs what is due now.
-async fn work(app: &TestApp) {
+pub(super) async fn work(app: &TestApp) {
     while jobs::run_one(&app.app).await.unwrap() {}
 }
 
@@ -142,7 +157,7 @@ on_both! {
         let dashboard = &app.app.settings.dashboard_url;
         let expected = |state: &str, does: &str| Told {
             path: format!("POST /repos/o/r/statuses/{SHA}"),
-            token: "Bearer ghp_secret".into(),
+            token: "authorization: Bearer ghp_secret".into(),
             body: json!({
                 "state": state,
                 "context": "shipmate/Shop",
@@ -230,6 +245,54 @@ on_both! {
             app.advance(10_000);
         }
         assert_eq!(stage.provider.states(), ["pending", "success"]);
+    }
+
+    async fn a_build_that_never_knew_its_commit_is_told_where_its_branch_was(app: TestApp) {
+        let stage = Stage::set(&app).await;
+        app.trigger(&stage.row).await;
+        let held = stage.agent.take("c1").await;
+        stage.agent.finish(&held, Outcome::Failed, 0).await.expect(204);
+        work(&app).await;
+        assert_eq!(stage.provider.told(), [], "nobody knows of any commit");
+        let mut tx = app.app.db.write().await.unwrap();
+        shipmate::db::remotes::upsert_ref(&mut tx, &stage.row.id, "refs/heads/main", SHA).await.unwrap();
+        tx.commit().await.unwrap();
+        for (claim, outcome) in [("c2", Outcome::Failed), ("c3", Outcome::Cancelled)] {
+            app.trigger(&stage.row).await;
+            let held = stage.agent.take(claim).await;
+            stage.agent.finish(&held, outcome, 0).await.expect(204);
+            work(&app).await;
+            let told = stage.provider.told();
+            assert_eq!(told.len(), 1, "a failure only");
+            assert_eq!(told[0].path, format!("POST /repos/o/r/statuses/{SHA}"));
+            assert_eq!(told[0].body["state"], "failure");
+        }
+    }
+
+    async fn each_scheme_of_a_build_has_its_own_series(app: TestApp) {
+        let stage = Stage::set(&app).await;
+        let settings = shipmate::model::settings::Settings {
+            variants: Some(vec!["debug".into(), "release".into()]),
+            ..Default::default()
+        };
+        let mut tx = app.app.db.write().await.unwrap();
+        shipmate::apps::settings::put(&mut tx, &stage.row.id, &settings).await.unwrap();
+        tx.commit().await.unwrap();
+        app.trigger(&stage.row).await;
+        for (claim, outcome) in [("c1", Outcome::Failed), ("c2", Outcome::Success)] {
+            let held = stage.agent.take(claim).await;
+            stage.agent.commit(&held, SHA).await.expect(204);
+            stage.agent.finish(&held, outcome, 0).await.expect(204);
+            work(&app).await;
+        }
+        let told = stage.provider.told();
+        let shown: Vec<_> = told.iter().map(|t| format!("{} {}", t.body["context"], t.body["state"]).replace('"', "")).collect();
+        assert_eq!(shown, [
+            "shipmate/Shop (debug) pending",
+            "shipmate/Shop (debug) failure",
+            "shipmate/Shop (release) pending",
+            "shipmate/Shop (release) success",
+        ]);
     }
 
     async fn refusals_are_final_and_shown(app: TestApp) {

@@ -73,6 +73,7 @@ on_both! {
         assert_eq!(claimed.unwrap().tries, 2);
         statuses::postpone(&mut tx, &first.id, Millis(500), ODD).await.unwrap();
         assert_eq!(statuses::claim_first(&mut tx, &app, SHA, Millis(499), until).await.unwrap(), None);
+        assert_eq!(statuses::first_due(&mut tx, &app, SHA).await.unwrap(), Some(Millis(500)));
         let claimed = statuses::claim_first(&mut tx, &app, SHA, Millis(500), Millis(600)).await.unwrap();
         assert_eq!(claimed.unwrap().last_error.as_deref(), Some(ODD));
         statuses::settle(&mut tx, &first.id, SendOutcome::Sent, Millis(501), None).await.unwrap();
@@ -82,6 +83,7 @@ on_both! {
         let next = statuses::claim_first(&mut tx, &app, SHA, Millis(502), Millis(600)).await.unwrap();
         assert_eq!(next.unwrap().id, second.id);
         statuses::settle(&mut tx, &second.id, SendOutcome::Failed, Millis(503), Some(ODD)).await.unwrap();
+        assert_eq!(statuses::first_due(&mut tx, &app, SHA).await.unwrap(), None);
         let shown: Vec<_> = statuses::list(&mut tx, &build)
             .await
             .unwrap()
