@@ -12,9 +12,9 @@ mod gitea;
 mod github;
 mod gitlab;
 mod kiln;
-mod read;
+pub mod read;
 mod receive;
-mod recognise;
+pub mod recognise;
 mod signature;
 
 use std::sync::Arc;

@@ -15,9 +15,8 @@ use crate::apps::webhook;
 use crate::builds::deliveries::{self, Received};
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::hooks::read::{Malformed, Told};
-use crate::hooks::recognise::{self, Recognised};
-use crate::hooks::{body as bodies, signature};
+use crate::hooks::read::Told;
+use crate::hooks::{recognise, signature};
 use crate::http::body;
 use crate::http::error::{Fault, message};
 use crate::http::params::last_value;
@@ -80,7 +79,7 @@ pub async fn receive(
     {
         return Ok(refused());
     }
-    let (recognised, told) = match understand(&headers, &bytes) {
+    let (recognised, told) = match recognise::understand(&headers, &bytes) {
         Ok(understood) => understood,
         Err(malformed) => return Err(Error::Invalid(malformed.to_string()).into()),
     };
@@ -141,13 +140,6 @@ async fn may_deliver(
 ) -> Result<bool> {
     let secret = webhook::secret(app, tx, id).await?;
     Ok(secret.is_none_or(|secret| signature::is_valid(headers, bytes, &secret)))
-}
-
-fn understand(headers: &HeaderMap, bytes: &Bytes) -> Result<(Recognised, Told), Malformed> {
-    let payload = bodies::payload(headers, bytes)?;
-    let recognised = recognise::recognise(headers, &payload)?;
-    let told = recognise::parse(&recognised, &payload)?;
-    Ok((recognised, told))
 }
 
 /// A ping of a whole organisation's webhook names no repository.

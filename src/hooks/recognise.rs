@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::hooks::read::{Malformed, Parsed, Told, json};
-use crate::hooks::{azure, beanstalk, bitbucket, bitbucket_server, gitea, github, gitlab, kiln};
+use crate::hooks::{
+    azure, beanstalk, bitbucket, bitbucket_server, body, gitea, github, gitlab, kiln,
+};
 use crate::model::delivery::Provider;
 
 /// Longest event name or delivery id that is looked at, in bytes.
@@ -122,4 +124,13 @@ pub fn parse(recognised: &Recognised, payload: &str) -> Parsed<Told> {
         // Nobody delivers what the server found by itself.
         Provider::Reconciliation => Err(Malformed::Unrecognised),
     }
+}
+
+/// Everything that is read of a delivery before it is stored; every input is
+/// hostile.
+pub fn understand(headers: &HeaderMap, bytes: &[u8]) -> Parsed<(Recognised, Told)> {
+    let payload = body::payload(headers, bytes)?;
+    let recognised = recognise(headers, &payload)?;
+    let told = parse(&recognised, &payload)?;
+    Ok((recognised, told))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use axum::http::HeaderMap;
 
-use super::{body, recognise};
+use super::recognise;
 use crate::hooks::read::Told;
 use crate::model::git_event::{GitEvent, PullEvent};
 
@@ -60,9 +60,8 @@ fn headers(name: &str) -> HeaderMap {
 }
 
 fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Told, String> {
-    let payload = body::payload(headers, bytes).map_err(|error| error.to_string())?;
-    let recognised = recognise::recognise(headers, &payload).map_err(|error| error.to_string())?;
-    recognise::parse(&recognised, &payload).map_err(|error| error.to_string())
+    let understood = recognise::understand(headers, bytes).map_err(|error| error.to_string())?;
+    Ok(understood.1)
 }
 
 /// One line per event, with everything that decides.

@@ -2,11 +2,13 @@
 //! start the real binary.
 
 mod broken_database;
+mod canaries;
 mod command_line;
 mod credentials;
 mod distribution;
 mod inside;
 mod kill;
+mod lost_deliveries;
 mod main_loop;
 mod many;
 mod outage;
@@ -18,3 +20,4 @@ mod settings;
 mod shop;
 mod ssh;
 mod storm;
+mod triggers;
