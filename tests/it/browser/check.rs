@@ -107,6 +107,15 @@ impl Checks {
         if foreign.as_array().is_none_or(|list| !list.is_empty()) {
             self.wrong.push(format!("{path} asks others: {foreign}"));
         }
+        let ran = browser
+            .script(
+                "return window.hit !== undefined || !!document.querySelector(
+                   'script:not([src]), [onerror], [onload], [onfocus], iframe, a[href^=\"javascript:\" i]')",
+            )
+            .await;
+        if ran != false {
+            self.wrong.push(format!("{path} takes text for markup"));
+        }
         for line in browser.complaints().await {
             self.wrong.push(format!("{path}: the console says: {line}"));
         }

@@ -197,6 +197,16 @@ impl Browser {
         }
     }
 
+    /// The cookies of the page as a request sends them.
+    pub async fn cookie(&self) -> String {
+        let cookies = self.session.get("cookie").await.unwrap();
+        let one = |cookie: &Value| {
+            let part = |name: &str| cookie[name].as_str().unwrap_or_default().to_owned();
+            format!("{}={}", part("name"), part("value"))
+        };
+        cookies.as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join("; ")
+    }
+
     /// Runs a script in the page; `return` gives its value.
     pub async fn script(&self, script: &str) -> Value {
         let wanted = json!({ "script": script, "args": [] });

@@ -29,6 +29,7 @@ macro_rules! in_browser {
 
 mod check;
 mod driver;
+mod full;
 mod pages;
 mod sign_in;
 mod wire;

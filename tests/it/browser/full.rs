@@ -1,0 +1,176 @@
+//! An app with something of everything, in which every text that comes from
+//! outside tries to run as a script.
+
+use serde_json::{Value, json};
+use shipmate::feedback::crashes::{self, NewCrash};
+use shipmate::feedback::{self, File};
+use shipmate::model::app::App as AppRow;
+use shipmate::model::build::Outcome;
+use shipmate::model::feedback::{Feedback, ItemState, JsonObject, MediaKind, Origin};
+use shipmate::model::ids::{BuildId, CrashReportId, FeedbackId};
+use shipmate::model::report::{FileCoverage, FunctionCoverage, TargetCoverage, TestResult};
+use shipmate::protocol::CommitReport;
+
+use super::Web;
+use crate::harness::agent::{FakeAgent, artifact_id};
+use crate::harness::app::Person;
+
+/// Each sets `window.hit` where it is taken for markup, an attribute or code.
+pub const HOSTILE: [&str; 8] = [
+    "<script>window.hit=1</script>",
+    "\"><img src=x onerror=\"window.hit=1\">",
+    "'><svg onload='window.hit=1'>",
+    "</pre></textarea></title><script>window.hit=1</script>",
+    "javascript:window.hit=1",
+    "<iframe srcdoc=\"<script>parent.hit=1</script>\"></iframe>",
+    "<!--<img src=--><img src=x onerror=window.hit=1//>",
+    "\u{202e}<a href=\"javascript:window.hit=1\" autofocus onfocus=\"window.hit=1\">x</a>",
+];
+
+const SHA: &str = "ccba4e861c7e631c337044b3fe7a1a664c26a58b";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xff\xff?\0\x05\xfe\x02\xfe\xa75\x81\x84\0\0\0\0IEND\xaeB`\x82";
+
+/// What was made; the ids that paths are made of.
+pub struct Full {
+    pub owner: Person,
+    pub app: AppRow,
+    /// A failed build with everything.
+    pub build: BuildId,
+    pub group: String,
+    pub feedback: FeedbackId,
+    pub crash: CrashReportId,
+}
+
+/// A text for a place that takes one line.
+fn hostile(at: usize) -> String {
+    HOSTILE[at % HOSTILE.len()].to_owned()
+}
+
+pub async fn fill(web: &Web) -> Full {
+    let owner = web.app.add_admin("ann@example.org").await;
+    let app = web.app.add_app(&owner, &hostile(1), "https://git.example.org/o/shop.git").await;
+    for outcome in [Outcome::Success, Outcome::Failed] {
+        web.app.advance(60_000);
+        build(web, &app, outcome).await;
+    }
+    web.app.advance(60_000);
+    let builds = call(web, &owner, &format!("/v1/apps/{}/builds", app.id)).await;
+    let build: BuildId = builds[0]["_id"].as_str().unwrap().parse().unwrap();
+    let now = web.app.app.clock.now();
+    let (feedback, crash) = (FeedbackId::generate(now), CrashReportId::generate(now));
+    reports(web, &app, &build, (&feedback, &crash)).await;
+    let groups = call(web, &owner, &format!("/v1/apps/{}/deployment-groups", app.id)).await;
+    let group = groups[0]["_id"].as_str().expect("every app has its first group").to_owned();
+    // One more waits, and nobody takes it.
+    web.app.trigger(&app).await;
+    Full { owner, app, build, group, feedback, crash }
+}
+
+async fn call(web: &Web, person: &Person, path: &str) -> Value {
+    let token = Some(person.token.expose());
+    web.server.call(reqwest::Method::GET, path, token, "").await.expect(200).json()
+}
+
+async fn build(web: &Web, app: &AppRow, outcome: Outcome) {
+    let token = web.app.add_agent_token(&format!("agent {}", outcome.as_str())).await;
+    let agent = FakeAgent::new(&web.server, &token, &hostile(0));
+    web.app.trigger(app).await;
+    let held = agent.take("c1").await;
+    let report = CommitReport {
+        attempt: held.attempt,
+        branch: hostile(2),
+        sha: SHA.into(),
+        author: hostile(5),
+        message: HOSTILE.join("\n"),
+        base: None,
+        release_notes: Some(HOSTILE.join("\n")),
+    };
+    agent.post(&format!("builds/{}/commit", held.build), &report).await.expect(204);
+    let log: String = HOSTILE.iter().map(|text| format!("\u{1b}[31m{text}\u{1b}[0m\n")).collect();
+    agent.log(&held, 0, &log).await.expect(200);
+    let tests = (0..HOSTILE.len()).map(|at| TestResult {
+        run: hostile(at + 1),
+        target: hostile(at + 2),
+        suite: hostile(at + 3),
+        name: hostile(at),
+        passed: at % 2 == 0,
+        duration_ms: Some(12),
+        message: Some(hostile(at + 4)),
+        file: Some(hostile(at + 5)),
+        line: Some(7),
+    });
+    agent.tests(&held, 0, tests.collect()).await.expect(204);
+    let function = FunctionCoverage { name: hostile(3), coverage: 0.5 };
+    let file = FileCoverage {
+        name: hostile(4),
+        path: hostile(6),
+        coverage: 0.25,
+        functions: vec![function],
+    };
+    let target = TargetCoverage { name: hostile(7), coverage: 0.25, files: vec![file] };
+    agent.coverage(&held, 0, target).await.expect(204);
+    let stored = agent.upload(&held, "a1", &format!("out/{}.apk", hostile(0)), b"no package").await;
+    let facts = json!({
+        "format": "apk", "name": hostile(0), "identifier": hostile(1), "version_name": hostile(2),
+        "version_code": "57", "min_os": hostile(3),
+        "signing": { "schemes": [hostile(4)], "certificate":
+            { "subject": hostile(5), "sha256": "ab", "expires_at": 1_712_000_000_000_i64 } },
+    });
+    let body = json!({ "attempt": held.attempt, "facts": facts });
+    let stored = artifact_id(stored);
+    agent.package(&held, &stored, &body).await.expect(204);
+    agent.finish(&held, outcome, 1).await.expect(204);
+    web.app.run_jobs().await;
+}
+
+fn object(value: &Value) -> JsonObject {
+    JsonObject::read(&value.to_string(), 1 << 20, 16).unwrap()
+}
+
+async fn reports(
+    web: &Web,
+    app: &AppRow,
+    build: &BuildId,
+    (feedback, crash): (&FeedbackId, &CrashReportId),
+) {
+    let now = web.app.app.clock.now();
+    let origin = Origin {
+        app_id: app.id.clone(),
+        build_id: build.clone(),
+        build_number: 2,
+        bundle_id: hostile(0),
+        short_version: hostile(1),
+        version: hostile(2),
+    };
+    let system = object(&json!({ "hardware_device_name": hostile(3), "battery_level": 88 }));
+    let item = Feedback {
+        id: feedback.clone(),
+        origin: origin.clone(),
+        state: ItemState::Open,
+        created_at: now,
+        description: HOSTILE.join("\n"),
+        email: Some("john@example.org".into()),
+        metadata: object(&json!({ "plan": hostile(4) })),
+        system: system.clone(),
+    };
+    let log = HOSTILE.join("\n");
+    let files = vec![File::new(MediaKind::Image, PNG), File::new(MediaKind::Log, log.into_bytes())];
+    assert!(feedback::add(&web.app.app, item, files).await.unwrap());
+    let frames = json!([{ "process_frame": true, "function": hostile(5), "file": hostile(6) }]);
+    let report = NewCrash {
+        id: crash.clone(),
+        origin,
+        created_at: now,
+        scheme: hostile(6),
+        tester_email: Some("john@example.org".into()),
+        identifier_for_vendor: hostile(7),
+        metadata: object(&json!({ "plan": hostile(0) })),
+        system,
+        resolved: object(&json!({
+            "crashed_thread": "0", "exception_type": hostile(1),
+            "thread_frames": [{ "number": "0", "title": hostile(2), "frames": frames }],
+        })),
+        resolved_text: HOSTILE.join("\n"),
+    };
+    assert!(crashes::add(&web.app.app, report, Vec::new()).await.unwrap());
+}
