@@ -100,14 +100,20 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
 /// One file, for ever.
 pub async fn serve(PathId(file): PathId<String>) -> Result<Response> {
     let asset = ALL.iter().find(|asset| asset.file() == file).ok_or_else(Error::not_found)?;
+    Ok(send(asset, "public, max-age=31536000, immutable"))
+}
+
+/// For browsers that show something without a page of ours around it.
+pub async fn mark() -> Response {
+    send(&MARK, "public, max-age=86400")
+}
+
+fn send(asset: &Asset, keep: &'static str) -> Response {
     let content = Bytes::from_static(asset.content.as_bytes());
     let media_type = HeaderValue::from_static(asset.media_type);
     let mut response = reply::with_type(StatusCode::OK, media_type, content.into());
     let headers = response.headers_mut();
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=31536000, immutable"),
-    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
+    response
 }

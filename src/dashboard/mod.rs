@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
 
 use crate::app::App;
+use crate::error::Error;
 
 mod access_token;
 mod account;
@@ -42,6 +44,7 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(start))
         .route("/assets/{file}", get(assets::serve))
+        .route("/favicon.ico", get(assets::mark))
         .route("/sign-in", get(sign_in::form).post(sign_in::by_password))
         .route("/sign-in/token", post(sign_in::by_token))
         .route("/sign-in/code", post(sign_in::by_code))
@@ -78,6 +81,17 @@ pub fn routes() -> Router<Arc<App>> {
         .merge(install::routes())
         .merge(groups::routes())
         .merge(operations::routes())
+        .route("/{*path}", any(nowhere))
+}
+
+/// What nobody else answers: a page for people, the API's error for the rest.
+async fn nowhere(uri: Uri, headers: HeaderMap) -> Response {
+    let is_machine = ["/v1/", "/api/", "/agent/"].iter().any(|of| uri.path().starts_with(of));
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if is_machine || !accept.is_some_and(|of| of.contains("text/html")) {
+        return Error::not_found().into_response();
+    }
+    page::PageFault::from(Error::not_found()).into_response()
 }
 
 async fn start(_: session::Visit) -> Result<Response, page::PageFault> {

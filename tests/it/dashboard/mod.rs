@@ -254,6 +254,24 @@ on_both! {
         assert_eq!(browser.post(&format!("{place}/cancel"), &[("csrf", &csrf)]).await.status, 403);
     }
 
+    async fn a_wrong_address_gets_a_page_and_a_wrong_call_an_error(app: TestApp) {
+        let browser = Browser::open(&app).await;
+        for (path, accept, is_page) in [
+            ("/nothing/here", "text/html,*/*;q=0.8", true),
+            ("/nothing/here", "*/*", false),
+            ("/v1/nothing", "text/html", false),
+            ("/api/nothing", "text/html", false),
+        ] {
+            let url = format!("{}{path}", browser.server.url);
+            let answer = Answer::of(browser.client.get(url).header("accept", accept)).await;
+            assert_eq!(answer.status, 404, "{path}");
+            assert_eq!(text(&answer).contains("Nothing here"), is_page, "{path} for {accept}");
+            if !is_page {
+                answer.error();
+            }
+        }
+    }
+
     async fn assets_are_kept_for_ever(app: TestApp) {
         let mut browser = Browser::open(&app).await;
         let page = browser.page("/sign-in").await;
