@@ -1,12 +1,16 @@
 //! The activity log: doors add an entry in the transaction of the change that
 //! it tells of, so that neither exists without the other.
 
+use crate::app::App;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::account::{Actor, AuditEntry, User};
 use crate::model::app::App as AppRow;
 use crate::model::ids::{AppId, AuditId, OrgId, UserId};
 use crate::model::time::Millis;
+
+/// Entries are kept for a year (ORG-7).
+const KEEP_MS: i64 = 365 * 24 * 3_600_000;
 
 /// What was changed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -81,4 +85,12 @@ async fn insert(
         detail: detail.to_owned(),
     };
     db::audit::insert(tx, &entry).await
+}
+
+/// Forgets entries that are older than a year.
+pub async fn sweep(app: &App) -> Result<u64> {
+    let mut tx = app.db.write().await?;
+    let gone = db::audit::delete_before(&mut tx, app.clock.now().plus(-KEEP_MS)).await?;
+    tx.commit().await?;
+    Ok(gone)
 }

@@ -21,15 +21,13 @@ use crate::error::{Error, Result};
 use crate::model::account::{Access, Actor, Organisation, Role, Scope, User};
 use crate::model::app::App as AppRow;
 use crate::model::build::Build;
+use crate::model::email::Email;
 use crate::model::ids::{AppId, BuildId, OrgId, TokenId, UserId};
 use crate::model::secret::Secret;
 use crate::model::time::Millis;
 use crate::secrets::{self, AGENT_PREFIX};
 
 pub use tokens::{find_actor, issue_token};
-
-/// Longest address that SMTP carries (RFC 5321 4.5.3.1.3).
-const MAX_EMAIL: usize = 254;
 
 /// What the lists say about one user, as one answer. An owner of the
 /// organisation has full access; else the app's own list decides where it names
@@ -287,16 +285,10 @@ pub async fn rename(tx: &mut Tx, user: &User, name: &str) -> Result<()> {
     rows::set_profile(tx, &user.id, &user.email, name).await
 }
 
+/// The address as it is kept and compared.
 fn normalise_email(email: &str) -> Result<String> {
-    let email = email.trim().to_lowercase();
-    let well_formed = email.len() <= MAX_EMAIL
-        && !email.chars().any(|c| c.is_whitespace() || c.is_control())
-        && email.split_once('@').is_some_and(|(local, host)| {
-            !local.is_empty() && !host.is_empty() && !host.contains('@')
-        });
-    if well_formed {
-        Ok(email)
-    } else {
-        Err(Error::Invalid(format!("\"{email}\" is not an email address")))
-    }
+    let parsed: Result<Email, _> = email.parse();
+    parsed
+        .map(|email| email.key().to_owned())
+        .map_err(|_| Error::Invalid(format!("\"{}\" is not an email address", email.trim())))
 }

@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 use crate::model::app::App as AppRow;
 use crate::model::ids::OrgId;
 
-use super::{checked_name, checked_repository};
+use super::{checked_name, checked_repository, purge};
 
 /// Highest next build number: it becomes a `versionCode`, of which Android
 /// allows 2,100,000,000, and some builds shall follow.
 const MAX_BUILD_NUMBER: i64 = 2_000_000_000;
 /// A deleted app can be brought back for this long: 30 days.
-const RESTORE_MS: i64 = 30 * 24 * 3_600_000;
+pub(super) const RESTORE_MS: i64 = 30 * 24 * 3_600_000;
 
 /// What to change; `None` stays as it is.
 #[derive(Debug, Default)]
@@ -88,15 +88,16 @@ pub async fn move_to(tx: &mut Tx, row: &AppRow, org: &OrgId) -> Result<()> {
     rows::set_organisation(tx, &row.id, org).await
 }
 
-/// Deletes the app, for everybody and at once. Comes before its builds are
+/// Deletes the app, for everybody and at once, and plans its purge. Comes before its builds are
 /// cancelled: from here on no further one is queued.
 ///
 /// # Errors
 /// `NotFound` when another call was faster.
 pub async fn delete(app: &App, tx: &mut Tx, row: &AppRow) -> Result<()> {
-    match rows::set_deleted_at(tx, &row.id, Some(app.clock.now())).await? {
+    let now = app.clock.now();
+    match rows::set_deleted_at(tx, &row.id, Some(now)).await? {
         0 => Err(Error::not_found()),
-        _ => Ok(()),
+        _ => purge::plan(tx, &row.id, now).await,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod connection;
 pub mod manage;
 pub mod project;
 pub mod pulls;
+pub mod purge;
 pub mod secure_files;
 pub mod settings;
 mod source;

@@ -8,10 +8,11 @@ use crate::error::{Error, Result};
 use crate::model::build::BuildStatus;
 use crate::model::ids::{AppId, BuildId};
 use crate::model::report::{TargetCoverage, TestResult};
+use crate::model::text::cut;
 use crate::model::time::Millis;
 use crate::protocol::MAX_TESTS_PER_BUILD;
 
-use super::results::{MAX_TARGETS, bounded, cut, figures};
+use super::results::{MAX_TARGETS, bounded, figures};
 
 /// Longest branch, scheme, author or URL, in bytes; the rest is cut.
 const MAX_NAME: usize = 1_000;

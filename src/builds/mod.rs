@@ -22,11 +22,12 @@ pub mod statuses;
 pub mod trigger;
 pub mod waiting;
 
+pub use crate::db::builds::origin_of;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::build::Build;
 use crate::model::ids::{BuildId, TokenId};
-use crate::model::origin::{Base, MergeStatus, Origin};
+use crate::model::origin::{Base, MergeStatus};
 
 /// Who reports on a build: the agent's token and the attempt it believes in.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +35,6 @@ pub struct Holder<'a> {
     pub token: &'a TokenId,
     pub build: &'a BuildId,
     pub attempt: i64,
-}
-
-/// What `build` was asked to build beyond the tip of a branch.
-pub fn origin_of(build: &Build) -> Result<Origin> {
-    build.origin().map_err(|cause| Error::internal("reading a build's origin", cause))
 }
 
 /// What the pull request of `build` was merged into.

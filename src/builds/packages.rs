@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::model::artifact::Artifact;
 use crate::model::ids::ArtifactId;
 use crate::model::package::{Certificate, Package, PackageFacts, Profile, Signing};
+use crate::model::text::cut;
 use crate::protocol::{MAX_ICON_BYTES, PackageReport};
 
-use super::results::cut;
 use super::{Holder, hold};
 
 /// Longest text, in bytes; the rest is cut.

@@ -6,6 +6,7 @@ use crate::db;
 use crate::db::results::StoredTarget;
 use crate::error::{Error, Result};
 use crate::model::report::{FileCoverage, FunctionCoverage, TargetCoverage, TestResult};
+use crate::model::text::cut;
 use crate::protocol::{CoverageBatch, MAX_TESTS_PER_BATCH, MAX_TESTS_PER_BUILD, TestBatch};
 
 use super::{Holder, hold};
@@ -53,15 +54,6 @@ pub(super) fn bounded(test: &TestResult) -> TestResult {
         file: file.as_deref().map(|f| cut(f, MAX_NAME)),
         line: line.filter(|l| *l >= 0),
     }
-}
-
-/// `text`, at most `max` bytes of it. PostgreSQL holds no NUL in text.
-pub(super) fn cut(text: &str, max: usize) -> String {
-    let mut end = text.len().min(max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].replace('\0', "\u{fffd}")
 }
 
 /// Stores one coverage target; repeating it changes nothing.

@@ -184,9 +184,6 @@ fn place(column: Column, value: &Sealed) -> crate::error::Result<String> {
     let refuse = |_| Error::bug("sealing anew", "the id of a row is none");
     Ok(match column {
         Column::RepoCredential => apps::credential_place(&a.parse().map_err(refuse)?),
-        Column::OldVariable => {
-            variables::sealing_place(a, "", variables::VariableKind::Environment.as_str(), b)
-        }
         Column::Variable => variables::sealing_place(a, b, c, d),
         Column::SecureFile => secure_files::sealing_place(&a.parse().map_err(refuse)?),
         Column::SshKey => ssh_keys::sealing_place(&a.parse().map_err(refuse)?),

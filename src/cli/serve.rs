@@ -101,6 +101,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let reaper = tokio::spawn(jobs::reap_leases(app.clone(), stop.clone()));
     let deployer = tokio::spawn(jobs::deploy_on_schedule(app.clone(), stop.clone()));
     let scheduler = tokio::spawn(jobs::schedules::run(app.clone(), stop.clone()));
+    let sweeper = tokio::spawn(jobs::sweep(app.clone(), stop.clone()));
     let agent_stop = CancellationToken::new();
     let mut agent =
         tokio::spawn(run_agent(app.clone(), config.clone(), address, agent_stop.clone()));
@@ -128,7 +129,7 @@ pub async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     stop.cancel();
     app.closing.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
-        tokio::join!(http, jobs, rounds, reaper, deployer, scheduler)
+        tokio::join!(http, jobs, rounds, reaper, deployer, scheduler, sweeper)
     })
     .await;
     if drained.is_err() {

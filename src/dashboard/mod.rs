@@ -65,6 +65,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/public/apps/{app_id}/build/latest", get(public::latest_public))
         .route("/public/apps/{app_id}/build/{build_id}", get(public::build))
         .route("/account/github-migration", get(notice::github_migration))
+        .route("/connect/jira/{app_id}/callback", get(notice::jira))
         .route("/signup", get(notice::sign_up))
         .route("/apps/wizard/build/select-repo", get(notice::wizard))
         .route("/apps/wizard/build/select-source", get(notice::wizard))

@@ -42,6 +42,12 @@ pub async fn wizard(State(app): State<Arc<App>>) -> Result<Response, PageFault> 
     notice(StatusCode::OK, "Add an app", text, command)
 }
 
+/// Where Jira leads back to after an OAuth 1.0a connection.
+pub async fn jira() -> Result<Response, PageFault> {
+    let text = "This server connects to no Jira, so no connection could be made.";
+    notice(StatusCode::NOT_FOUND, "Jira", text, String::new())
+}
+
 pub async fn github_migration() -> Result<Response, PageFault> {
     let text = "There is nothing to migrate: this server keeps the repository address of each app.";
     notice(StatusCode::OK, "GitHub migration", text, String::new())

@@ -1,4 +1,5 @@
-//! The activity log (ORG-7): entries are added and read, never changed.
+//! The activity log (ORG-7): entries are added and read, never
+//! changed, and go when they are old.
 
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
@@ -63,4 +64,9 @@ pub async fn list(tx: &mut Tx, filter: &Filter<'_>, limit: i64) -> Result<Vec<Au
     .bind(filter.email)
     .all(tx)
     .await
+}
+
+/// Deletes what is older than `at`; rows removed.
+pub async fn delete_before(tx: &mut Tx, at: Millis) -> Result<u64> {
+    sql("DELETE FROM audit_entries WHERE at < $1").bind(at).exec(tx).await
 }

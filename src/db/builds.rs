@@ -3,10 +3,11 @@
 
 use crate::db::build_row::build_columns;
 use crate::db::sql::{Tx, sql};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::account::Actor;
 use crate::model::build::{Build, BuildStatus, Phase};
 use crate::model::ids::{AgentId, AppId, BuildId, TokenId, UserId};
+use crate::model::origin::Origin;
 use crate::model::time::Millis;
 
 /// A build as it is queued.
@@ -27,6 +28,11 @@ pub struct NewBuild<'a> {
     pub triggered_by: &'a str,
     pub user: Option<&'a UserId>,
     pub created_at: Millis,
+}
+
+/// What `build` was asked to build beyond the tip of a branch.
+pub fn origin_of(build: &Build) -> Result<Origin> {
+    build.origin().map_err(|cause| Error::internal("reading a build's origin", cause))
 }
 
 pub async fn insert(tx: &mut Tx, build: &NewBuild<'_>) -> Result<()> {

@@ -33,6 +33,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     32 "0032_incidents",
     33 "0033_devices",
     28 "0028_people",
+    26 "0026_purge",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -28,6 +28,7 @@ pub mod organisations;
 pub mod outgoing;
 pub mod packages;
 pub mod pulls;
+pub mod purge;
 pub mod queue;
 mod readers;
 pub mod remotes;

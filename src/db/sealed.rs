@@ -56,8 +56,6 @@ macro_rules! columns {
 
 columns! {
     RepoCredential = "apps"."repo_credential_sealed" by "id", "''", "''", "''";
-    /// Kept for servers of before `variables`.
-    OldVariable = "app_variables"."value_sealed" by "app_id", "name", "''", "''";
     Variable = "variables"."value_sealed" by "owner_id", "branch", "kind", "name";
     /// The key of a file; the file itself is not written anew.
     SecureFile = "secure_files"."key_sealed" by "id", "''", "''", "''";

@@ -3,6 +3,7 @@
 //! is a fact and a job per recipient; mail is sent by the job.
 
 use crate::app::App;
+use crate::db::builds::origin_of;
 use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
@@ -12,7 +13,6 @@ use crate::model::build::{Build, BuildStatus};
 use crate::model::distribution::{Cause, Deployment, Frequency, Group, Rules, source_of};
 use crate::model::email::Email;
 use crate::model::ids::{BuildId, DeploymentId, GroupId, JobId, RecipientId, UserId};
-use crate::model::origin::Origin;
 
 use super::groups;
 
@@ -50,10 +50,6 @@ pub fn installable(build: &Build) -> Result<Vec<Download>> {
     let offered: Vec<Download> = serde_json::from_str(&build.downloads)
         .map_err(|e| Error::internal("reading downloads", e))?;
     Ok(offered.into_iter().filter(|download| download.installable).collect())
-}
-
-fn origin_of(build: &Build) -> Result<Origin> {
-    build.origin().map_err(|e| Error::internal("reading a build's origin", e))
 }
 
 fn matches(row: &AppRow, rules: &Rules, build: &Build) -> Result<bool> {

@@ -16,7 +16,7 @@ use super::deploy::SEND_MAIL;
 use super::{install, links, notes};
 
 /// SMTP's own advice is to give up after four to five days (RFC 5321 4.5.4.1).
-const GIVE_UP_MS: i64 = 4 * 24 * 3_600_000;
+pub(super) const GIVE_UP_MS: i64 = 4 * 24 * 3_600_000;
 
 /// Sends the mail of one recipient, unless it was sent or its reason is gone.
 ///

@@ -3,6 +3,7 @@
 //! `db` and `secrets`; sees no agents and starts no builds.
 
 pub mod deploy;
+pub mod failures;
 pub mod groups;
 pub mod install;
 pub mod links;

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::build::Build;
 use crate::model::ids::{BuildId, RecipientId};
 
-use super::links;
+use super::{failures, links};
 
 /// Longest report of a failed install that is kept, in characters.
 const MAX_FAILURE: usize = 500;
@@ -47,11 +47,15 @@ async fn downloaded(app: &App, tx: &mut Tx, recipient: &RecipientId) -> Result<(
     db::deployments::set_downloaded(tx, recipient, app.clock.now()).await
 }
 
-/// The recipient says that the build does not install.
+/// The recipient says that the build does not install, and the team is told.
 pub async fn failed(app: &App, tx: &mut Tx, recipient: &RecipientId, said: &str) -> Result<()> {
     let said: String =
         said.chars().filter(|c| !c.is_control() || *c == '\n').take(MAX_FAILURE).collect();
-    db::deployments::set_failed(tx, recipient, said.trim(), app.clock.now()).await
+    let known = db::deployments::find_recipient(tx, recipient).await?;
+    let known = known.ok_or_else(Error::not_found)?;
+    let now = app.clock.now();
+    db::deployments::set_failed(tx, recipient, said.trim(), now).await?;
+    failures::plan(tx, &known, now).await
 }
 
 /// `email`, as an SDK knows it, has started `build` (api.md 6.1 `open-event`).

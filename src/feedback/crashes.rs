@@ -5,10 +5,11 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::feedback::{CrashGroup, CrashReport, ItemState, JsonObject, Origin};
 use crate::model::ids::{AppId, CrashGroupId, CrashReportId};
+use crate::model::text::cut;
 use crate::model::time::Millis;
 
 use super::group::{self, Likeness};
-use super::{File, MAX_LABEL, bound, cut, media, person};
+use super::{File, MAX_LABEL, bound, media, person};
 
 /// Largest `resolved_crash_report`, in bytes of JSON: a hundred threads with
 /// source lines fit.

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::model::hex::hex;
 use crate::model::ids::CrashGroupId;
+use crate::model::text::cut;
 
-use super::{MAX_LABEL, cut};
+use super::MAX_LABEL;
 
 /// Frames that tell one crash from another.
 const TELLING_FRAMES: usize = 3;

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::build::Build;
 use crate::model::feedback::{Feedback, ItemState};
 use crate::model::ids::{AppId, BuildId, FeedbackId};
+use crate::model::text::cut;
 
 pub mod crashes;
 pub mod group;
@@ -91,11 +92,6 @@ fn person(name: Option<&str>) -> Option<String> {
     (!name.is_empty() && name != "null").then(|| cut(name, MAX_LABEL))
 }
 
-/// `text`, at most `max` bytes of it. PostgreSQL holds no NUL in text.
-fn cut(text: &str, max: usize) -> String {
-    text[..text.floor_char_boundary(max)].replace('\0', "\u{fffd}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +103,5 @@ mod tests {
         }
         assert_eq!(person(Some(" ann@example.org ")).as_deref(), Some("ann@example.org"));
         assert_eq!(person(Some(&"é".repeat(200))).map(|name| name.len()), Some(254));
-        assert_eq!(cut("a\0b", 9), "a\u{fffd}b");
     }
 }

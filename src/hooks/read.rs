@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::git::remote::check_branch;
 use crate::model::git_event::{Change, GitEvent, MAX_FILES, MAX_MESSAGE, PullAction, PullEvent};
 use crate::model::origin::{Fork, PullRequest};
+use crate::model::text::cut;
 
 /// Events of one delivery; a push of more references than this is refused.
 const MAX_EVENTS: usize = 100;
@@ -74,11 +75,6 @@ pub fn name(text: Option<&str>, member: &'static str) -> Parsed<String> {
     let text = text.ok_or(Malformed::Member(member))?;
     check_branch(text).map_err(|_| Malformed::Member(member))?;
     Ok(text.to_owned())
-}
-
-/// At most `limit` bytes of `text`, on a character's border, without NUL.
-fn cut(text: &str, limit: usize) -> String {
-    text[..text.floor_char_boundary(limit)].replace('\0', "\u{fffd}")
 }
 
 pub fn message(text: Option<&str>) -> Option<String> {

@@ -3,8 +3,8 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::Method;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::Deserializer;
+use serde::de::{DeserializeOwned, Visitor};
 
 use crate::error::Error;
 use crate::http::body::{self, MAX_BODY_BYTES, Media};
@@ -35,17 +35,43 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// For members that are objects: serde would also take an array for a struct.
-///
-/// # Errors
-/// When it is not an object, or not one that is a `T`.
-pub fn object<'de, D, T>(from: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    let map = serde_json::Map::deserialize(from)?;
-    T::deserialize(serde_json::Value::Object(map)).map_err(serde::de::Error::custom)
+/// Reads a type from objects only: serde would also take an array for a struct,
+/// and its members by their order. For every struct inside a body; it derives
+/// `Serialize` and `Deserialize` with `#[serde(remote = "Self")]`.
+macro_rules! only_from_objects {
+    ($($type:ty),+ $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                <$type>::deserialize($crate::http::json::OnlyMaps(from))
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                <$type>::serialize(self, to)
+            }
+        }
+    )+};
+}
+
+pub(crate) use only_from_objects;
+
+/// Asks for a map where a struct is wanted.
+#[derive(Debug)]
+pub struct OnlyMaps<D>(pub D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for OnlyMaps<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        option unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
@@ -86,7 +112,16 @@ mod tests {
     struct Sample {
         name: Option<String>,
         sizes: Option<Vec<u32>>,
+        inner: Option<Inner>,
     }
+
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields, remote = "Self")]
+    struct Inner {
+        on: bool,
+    }
+
+    only_from_objects!(Inner);
 
     fn fault(text: &str) -> String {
         parse::<Sample>(text.as_bytes()).unwrap_err().to_string()
@@ -100,6 +135,12 @@ mod tests {
         assert!(fault(r#"{"name": 5}"#).starts_with("Invalid value for parameter \"name\""));
         assert!(fault(r#"{"sizes": [1, -2]}"#).contains("\"sizes[1]\""));
         assert!(fault(r#"{"nam": 5}"#).contains("nam"));
+        let inner: Sample = parse(br#"{"inner": {"on": true}}"#).unwrap();
+        assert!(inner.inner.unwrap().on);
+        for wrong in ["[true]", "[]", "7", r#"{"on": 1}"#, r#"{"off": true}"#] {
+            let fault = fault(&format!(r#"{{"inner": {wrong}}}"#));
+            assert!(fault.starts_with("Invalid value for parameter \"inner"), "{fault}");
+        }
         assert!(fault("{").contains("JSON object"));
         assert!(fault("[]").contains("JSON object"));
         assert!(fault("{} {}").contains("JSON object"));

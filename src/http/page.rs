@@ -4,7 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use form_urlencoded::Serializer;
@@ -141,6 +142,48 @@ impl PageRequest {
         let more = rows.len() > size;
         rows.truncate(size);
         more
+    }
+
+    /// The item that the page comes after.
+    pub fn item<I: FromStr>(&self) -> Result<Option<I>> {
+        self.from.as_ref().map(Cursor::id).transpose()
+    }
+
+    /// Where a list goes on after `item`, which was found with this moment.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor of an item that is not in the list.
+    pub fn after<'a>(
+        &self,
+        item: Option<&'a str>,
+        found: Option<Millis>,
+    ) -> Result<Option<(Millis, &'a str)>> {
+        let Some((cursor, item)) = self.from.as_ref().zip(item) else { return Ok(None) };
+        if found != Some(cursor.created_at) {
+            return Err(Error::invalid_parameter("from"));
+        }
+        Ok(Some((cursor.created_at, item)))
+    }
+
+    /// The same for a list whose items may be gone.
+    pub fn after_any<'a>(&self, item: Option<&'a str>) -> Option<(Millis, &'a str)> {
+        self.from.as_ref().map(|cursor| cursor.created_at).zip(item)
+    }
+
+    /// Announces the page after the one whose last item is `last`, if there is
+    /// one. The parameters named in `filters` are repeated.
+    pub fn announce(
+        &self,
+        response: &mut Response,
+        params: &Params,
+        filters: &[&str],
+        last: Option<(Millis, &str)>,
+    ) -> Result<()> {
+        if let Some((created_at, id)) = last {
+            let link = self.next_link(params, filters, &Cursor::new(created_at, id)?)?;
+            response.headers_mut().insert(header::LINK, link);
+        }
+        Ok(())
     }
 
     /// The `Link` header of a page whose last item is `last`. Repeats the

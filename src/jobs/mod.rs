@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::audit;
 use crate::accounts::letters::{self, SEND_LETTER};
 use crate::app::App;
+use crate::apps::purge::{self, PURGE_APP};
 use crate::builds::deliveries::EVALUATE;
 use crate::builds::finish::{DEPLOY, FOLD_LOG};
 use crate::builds::statuses::{self, SEND_STATUS};
@@ -20,6 +22,7 @@ use crate::db;
 use crate::db::jobs::Job;
 use crate::db::wake::Topic;
 use crate::distribution::deploy::{self, SEND_MAIL};
+use crate::distribution::failures::{self, TELL_FAILURE};
 use crate::distribution::mail;
 use crate::error::{Error, Result};
 use crate::model::time::Millis;
@@ -34,6 +37,8 @@ const AT_ONCE: usize = 3;
 const REAP_EVERY: Duration = Duration::from_secs(5);
 /// How often the clock is compared with groups' schedules, which are whole minutes.
 const SCHEDULES_EVERY: Duration = Duration::from_secs(15);
+/// How often the activity log is swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// First delay of a job that failed; doubles up to `MAX_DELAY_MS`.
 const FIRST_DELAY_MS: i64 = 1_000;
 const MAX_DELAY_MS: i64 = 10 * 60_000;
@@ -99,6 +104,10 @@ async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
         let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
         return statuses::send(app, &id).await;
     }
+    if job.kind == PURGE_APP {
+        let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+        return purge::purge(app, &id).await;
+    }
     match job.kind.as_str() {
         FOLD_LOG => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
@@ -115,6 +124,10 @@ async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
         SEND_LETTER => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
             letters::send(app, &id).await
+        }
+        TELL_FAILURE => {
+            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
+            failures::tell(app, &id).await
         }
         EVALUATE => {
             let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
@@ -137,6 +150,19 @@ pub async fn reap_leases(app: Arc<App>, shutdown: CancellationToken) {
         wait = REAP_EVERY.min(wait);
         if let Err(error) = reap::reap(&app).await {
             tracing::error!(%error, "judging leases failed");
+        }
+    }
+}
+
+/// Forgets what the activity log keeps no longer, until `shutdown` (ORG-7).
+pub async fn sweep(app: Arc<App>, shutdown: CancellationToken) {
+    loop {
+        if let Err(error) = audit::sweep(&app).await {
+            tracing::error!(%error, "sweeping the activity log failed");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = shutdown.cancelled() => return,
         }
     }
 }

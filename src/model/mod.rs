@@ -23,4 +23,5 @@ pub mod secret;
 pub mod session;
 pub mod settings;
 pub mod status;
+pub mod text;
 pub mod time;

@@ -18,13 +18,13 @@ use crate::http::body::Media;
 use crate::http::error::Fault;
 use crate::http::reply;
 use crate::model::build::Build;
-use crate::model::feedback::{JsonObject, MediaKind, Origin};
+use crate::model::feedback::{JsonObject, MediaKind};
 use crate::model::ids::CrashReportId;
 use crate::model::time::Millis;
 
 use super::body::Body;
 use super::tester::blocking;
-use super::{Admission, Caller, Door};
+use super::{Admission, Caller, Door, fields};
 
 /// Custom data with this prefix comes from the SDK, the rest from the app.
 const OURS: &str = "BUDDYBUILD_";
@@ -98,14 +98,11 @@ fn understand(report: &AcraReport, build: &Build, now: Millis) -> Result<(NewCra
     let variant = report.custom("BUDDYBUILD_APPLICATION_VARIANT_NAME");
     let crash = NewCrash {
         id: CrashReportId::generate(now),
-        origin: Origin {
-            app_id: build.app_id.clone(),
-            build_id: build.id.clone(),
-            build_number: build.number,
-            bundle_id: report.field("PACKAGE_NAME").to_owned(),
-            short_version: report.field("APP_VERSION_NAME").to_owned(),
-            version: report.field("APP_VERSION_CODE").to_owned(),
-        },
+        origin: fields::origin(
+            build,
+            ["PACKAGE_NAME", "APP_VERSION_NAME", "APP_VERSION_CODE"]
+                .map(|name| Some(report.field(name).to_owned())),
+        ),
         created_at: now,
         scheme: if variant.is_empty() { build.scheme.clone() } else { variant.to_owned() },
         tester_email: email.map(str::to_owned),

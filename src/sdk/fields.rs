@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
 use crate::feedback::{File, MAX_FACTS, MAX_FACTS_DEPTH};
-use crate::model::feedback::{JsonObject, MediaKind};
+use crate::model::build::Build;
+use crate::model::feedback::{JsonObject, MediaKind, Origin};
 
 /// Android pads, other writers may not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -30,6 +31,20 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
             _ => Error::Invalid("The body is not a valid JSON object".into()),
         }
     })
+}
+
+/// The build that was sent about, and what the installed app says of itself:
+/// identifier, short version, version.
+pub(super) fn origin(build: &Build, said: [Option<String>; 3]) -> Origin {
+    let [bundle_id, short_version, version] = said.map(Option::unwrap_or_default);
+    Origin {
+        app_id: build.app_id.clone(),
+        build_id: build.id.clone(),
+        build_number: build.number,
+        bundle_id,
+        short_version,
+        version,
+    }
 }
 
 /// A member that must be there and say something.

@@ -19,7 +19,7 @@ use crate::feedback::native;
 use crate::http::error::Fault;
 use crate::http::reply;
 use crate::model::build::Build;
-use crate::model::feedback::{JsonObject, MediaKind, Origin};
+use crate::model::feedback::{JsonObject, MediaKind};
 use crate::model::ids::CrashReportId;
 use crate::model::time::Millis;
 
@@ -100,14 +100,7 @@ fn understand(sent: Sent, build: &Build, now: Millis) -> Result<(NewCrash, Vec<F
     ];
     let crash = NewCrash {
         id: CrashReportId::generate(now),
-        origin: Origin {
-            app_id: build.app_id.clone(),
-            build_id: build.id.clone(),
-            build_number: build.number,
-            bundle_id: sent.bundle_id.unwrap_or_default(),
-            short_version: sent.short_version.unwrap_or_default(),
-            version: sent.version.unwrap_or_default(),
-        },
+        origin: fields::origin(build, [sent.bundle_id, sent.short_version, sent.version]),
         created_at: now,
         scheme: sent.scheme.unwrap_or_else(|| build.scheme.clone()),
         tester_email: sent.tester_email.or(sent.email),

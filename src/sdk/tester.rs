@@ -15,7 +15,7 @@ use crate::feedback::File;
 use crate::http::error::Fault;
 use crate::http::reply;
 use crate::model::build::Build;
-use crate::model::feedback::{Feedback, ItemState, MediaKind, Origin};
+use crate::model::feedback::{Feedback, ItemState, MediaKind};
 use crate::model::ids::FeedbackId;
 use crate::model::time::Millis;
 
@@ -87,14 +87,7 @@ fn read(sent: Sent, build: &Build, now: Millis) -> Result<(Feedback, Vec<File>)>
     ];
     let feedback = Feedback {
         id: FeedbackId::generate(now),
-        origin: Origin {
-            app_id: build.app_id.clone(),
-            build_id: build.id.clone(),
-            build_number: build.number,
-            bundle_id: sent.bundle_id.unwrap_or_default(),
-            short_version: sent.short_version.unwrap_or_default(),
-            version: sent.version.unwrap_or_default(),
-        },
+        origin: fields::origin(build, [sent.bundle_id, sent.short_version, sent.version]),
         state: ItemState::Open,
         created_at: now,
         description: sent.description.unwrap_or_default(),

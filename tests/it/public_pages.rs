@@ -131,6 +131,10 @@ on_both! {
             assert_eq!(answer.status, 200, "{path}");
             assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
         }
+        let jira = "/connect/jira/58b8a3d26e5c4c01002d4a1f/callback/?oauth_token=x";
+        let answer = get(&server, jira).await;
+        assert_eq!(answer.status, 404);
+        assert!(text(&answer).contains("connects to no Jira"), "{}", text(&answer));
         app.app.db.close().await;
         assert_eq!(get(&server, "/status").await.status, 503);
     }

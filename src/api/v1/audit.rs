@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
@@ -15,7 +14,7 @@ use crate::app::App;
 use crate::db;
 use crate::db::audit::Filter;
 use crate::http::error::Fault;
-use crate::http::page::{Cursor, PageRequest, SizeName};
+use crate::http::page::{PageRequest, SizeName};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::{Actor, AuditEntry};
@@ -92,17 +91,14 @@ pub async fn list(
     let page = PageRequest::read(&params, SizeName::PageSize)?;
     let of_app: Option<AppId> = params.opt("app")?;
     let of_org: Option<OrgId> = params.opt("organisation")?;
-    let before = match &page.from {
-        None => None,
-        Some(cursor) => Some((cursor.created_at, cursor.id::<AuditId>()?)),
-    };
+    let item: Option<AuditId> = page.item()?;
     let mut tx = app.db.read().await?;
     authorize_audit(&mut tx, &actor, of_app.as_ref(), of_org.as_ref()).await?;
     let filter = Filter {
         org: of_org.as_ref(),
         app: of_app.as_ref(),
         owner: (!actor.is_admin).then_some(&actor.user_id),
-        before: before.as_ref().map(|(at, id)| (*at, id.as_str())),
+        before: page.after_any(item.as_ref().map(AuditId::as_str)),
         ..Filter::default()
     };
     let mut found = db::audit::list(&mut tx, &filter, page.fetch()).await?;
@@ -110,10 +106,7 @@ pub async fn list(
     let more = page.cut(&mut found);
     let shown: Vec<_> = found.iter().map(Entry::of).collect();
     let mut response = reply::ok(&shown)?;
-    if let (true, Some(last)) = (more, found.last()) {
-        let cursor = Cursor::new(last.at, last.id.as_str())?;
-        let link = page.next_link(&params, &["app", "organisation"], &cursor)?;
-        response.headers_mut().insert(header::LINK, link);
-    }
+    let last = found.last().filter(|_| more).map(|last| (last.at, last.id.as_str()));
+    page.announce(&mut response, &params, &["app", "organisation"], last)?;
     Ok(response)
 }

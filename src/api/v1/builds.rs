@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::Response;
 
 use crate::accounts::{authorize_app, authorize_build, recall_app};
@@ -19,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::git::remote::{check_commit, check_tag};
 use crate::http::error::Fault;
 use crate::http::extract::PathId;
-use crate::http::page::{Cursor, PageRequest, SizeName};
+use crate::http::page::{PageRequest, SizeName};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::{Access, Actor};
@@ -84,28 +83,20 @@ pub async fn list(
     let page = PageRequest::read(&params, SizeName::Limit)?;
     recall_app(&app.db, &actor, &id).await?;
     let mut tx = app.db.read().await?;
-    let before = match &page.from {
+    let item: Option<BuildId> = page.item()?;
+    let found = match &item {
+        Some(item) => db::builds::find(&mut tx, item).await?.filter(|build| build.app_id == id),
         None => None,
-        Some(cursor) => {
-            let item: BuildId = cursor.id()?;
-            let known = db::builds::find(&mut tx, &item).await?;
-            if known.is_none_or(|b| b.app_id != id || b.created_at != cursor.created_at) {
-                return Err(Error::invalid_parameter("from").into());
-            }
-            Some((cursor.created_at, item))
-        }
     };
-    let before = before.as_ref().map(|(at, item)| (*at, item.as_str()));
+    let found = found.map(|build| build.created_at);
+    let before = page.after(item.as_ref().map(BuildId::as_str), found)?;
     let filter = Filter { before, ..asked.filter() };
     let mut builds = db::builds::list(&mut tx, &id, &filter, page.fetch()).await?;
     drop(tx);
     let more = page.cut(&mut builds);
     let mut response = show_all(&app, &builds)?;
-    if let (true, Some(last)) = (more, builds.last()) {
-        let cursor = Cursor::new(last.created_at, last.id.as_str())?;
-        let link = page.next_link(&params, &["branch", "scheme", "status"], &cursor)?;
-        response.headers_mut().insert(header::LINK, link);
-    }
+    let last = builds.last().filter(|_| more).map(|last| (last.created_at, last.id.as_str()));
+    page.announce(&mut response, &params, &["branch", "scheme", "status"], last)?;
     Ok(response)
 }
 

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accounts::audit::{self, Change};
 use crate::accounts::{authorize_app, recall_app};
-use crate::api::v1::feedback::{Progress, SetState};
+use crate::api::v1::feedback::{Progress, SetState, action};
 use crate::api::v1::wire;
 use crate::app::App;
 use crate::db;
@@ -19,12 +18,11 @@ use crate::feedback::crashes as product;
 use crate::http::error::Fault;
 use crate::http::extract::{PathId, PathIds};
 use crate::http::json::Json;
-use crate::http::page::{Cursor, PageRequest, SizeName};
+use crate::http::page::{PageRequest, SizeName};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model;
 use crate::model::account::{Access, Actor};
-use crate::model::feedback::ItemState;
 use crate::model::ids::{AppId, CrashGroupId};
 
 /// Crashes of the same exception in the same frames of the app.
@@ -114,27 +112,21 @@ pub async fn list(
     let page = PageRequest::read(&params, SizeName::PageSize)?;
     recall_app(&app.db, &actor, &id).await?;
     let mut tx = app.db.read().await?;
-    let before = match &page.from {
-        None => None,
-        Some(cursor) => {
-            let group: CrashGroupId = cursor.id()?;
-            db::crashes::find_group(&mut tx, &id, &group)
-                .await?
-                .ok_or_else(|| Error::invalid_parameter("from"))?;
-            Some((cursor.created_at, group))
-        }
-    };
-    let before = before.as_ref().map(|(at, group)| (*at, group.as_str()));
+    let item: Option<CrashGroupId> = page.item()?;
+    if let Some(item) = &item
+        && db::crashes::find_group(&mut tx, &id, item).await?.is_none()
+    {
+        return Err(Error::invalid_parameter("from").into());
+    }
+    // An older report may have moved it since: its moment is not compared.
+    let before = page.after_any(item.as_ref().map(CrashGroupId::as_str));
     let mut rows = db::crashes::list_groups(&mut tx, &id, state, before, page.fetch()).await?;
     drop(tx);
     let more = page.cut(&mut rows);
     let items = rows.iter().map(CrashGroup::of).collect();
     let mut response = reply::ok(&CrashGroupPage { items })?;
-    if let (true, Some(last)) = (more, rows.last()) {
-        let cursor = Cursor::new(last.first_seen, last.id.as_str())?;
-        let link = page.next_link(&params, &["state"], &cursor)?;
-        response.headers_mut().insert(header::LINK, link);
-    }
+    let last = rows.last().filter(|_| more).map(|last| (last.first_seen, last.id.as_str()));
+    page.announce(&mut response, &params, &["state"], last)?;
     Ok(response)
 }
 
@@ -195,11 +187,8 @@ pub async fn set_state(
     let found = db::crashes::find_group(&mut tx, &id, &group).await?;
     let found = found.ok_or_else(Error::not_found)?;
     if changed {
-        let action = match state {
-            ItemState::Open => "crash_group.open",
-            ItemState::Closed => "crash_group.close",
-        };
-        let change = Change::of_app(&row, action, &found.title);
+        let action = action("crash_group", state);
+        let change = Change::of_app(&row, &action, &found.title);
         audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     }
     tx.commit().await?;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -19,7 +18,7 @@ use crate::db::crashes::{Filter, ShownCrash};
 use crate::error::{Error, Result};
 use crate::http::error::Fault;
 use crate::http::extract::{PathId, PathIds};
-use crate::http::page::{Cursor, PageRequest, SizeName};
+use crate::http::page::{PageRequest, SizeName};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::Actor;
@@ -157,29 +156,22 @@ pub async fn list(
     let page = PageRequest::read(&params, SizeName::PageSize)?;
     recall_app(&app.db, &actor, &id).await?;
     let mut tx = app.db.read().await?;
-    let before = match &page.from {
+    let item: Option<CrashReportId> = page.item()?;
+    let found = match &item {
+        Some(item) => db::crashes::find(&mut tx, &id, item).await?,
         None => None,
-        Some(cursor) => {
-            let item: CrashReportId = cursor.id()?;
-            let known = db::crashes::find(&mut tx, &id, &item).await?;
-            if known.is_none_or(|known| known.report.created_at != cursor.created_at) {
-                return Err(Error::invalid_parameter("from").into());
-            }
-            Some((cursor.created_at, item))
-        }
     };
-    let before = before.as_ref().map(|(at, item)| (*at, item.as_str()));
+    let found = found.map(|found| found.report.created_at);
+    let before = page.after(item.as_ref().map(CrashReportId::as_str), found)?;
     let filter = Filter { state, group: group.as_ref(), build: build.as_ref(), before };
     let mut rows = db::crashes::list(&mut tx, &id, &filter, page.fetch()).await?;
     drop(tx);
     let more = page.cut(&mut rows);
     let items = rows.iter().map(|row| CrashReport::of(&app, row)).collect::<Result<Vec<_>>>()?;
     let mut response = reply::ok(&CrashReportPage { items })?;
-    if let (true, Some(last)) = (more, rows.last()) {
-        let cursor = Cursor::new(last.report.created_at, last.report.id.as_str())?;
-        let link = page.next_link(&params, &["state", "group_id", "build_id"], &cursor)?;
-        response.headers_mut().insert(header::LINK, link);
-    }
+    let last = rows.last().filter(|_| more);
+    let last = last.map(|last| (last.report.created_at, last.report.id.as_str()));
+    page.announce(&mut response, &params, &["state", "group_id", "build_id"], last)?;
     Ok(response)
 }
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,7 +20,7 @@ use crate::feedback as product;
 use crate::http::error::Fault;
 use crate::http::extract::{PathId, PathIds};
 use crate::http::json::Json;
-use crate::http::page::{Cursor, PageRequest, SizeName};
+use crate::http::page::{PageRequest, SizeName};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::{Access, Actor};
@@ -129,6 +128,15 @@ pub(super) fn raw(object: &JsonObject) -> Result<&RawValue> {
         .map_err(|cause| Error::internal("reading a stored object", cause))
 }
 
+/// What the activity log calls it, such as `feedback.close`.
+pub(super) fn action(kind: &str, state: ItemState) -> String {
+    let done = match state {
+        ItemState::Open => "open",
+        ItemState::Closed => "close",
+    };
+    format!("{kind}.{done}")
+}
+
 /// List the feedback of an app, newest first.
 #[utoipa::path(
     get, path = "/v1/apps/{app_id}/feedbacks", tag = "Feedback", operation_id = "list_feedback",
@@ -160,29 +168,22 @@ pub async fn list(
     let page = PageRequest::read(&params, SizeName::PageSize)?;
     recall_app(&app.db, &actor, &id).await?;
     let mut tx = app.db.read().await?;
-    let before = match &page.from {
+    let item: Option<FeedbackId> = page.item()?;
+    let found = match &item {
+        Some(item) => db::feedback::find(&mut tx, &id, item).await?,
         None => None,
-        Some(cursor) => {
-            let item: FeedbackId = cursor.id()?;
-            let known = db::feedback::find(&mut tx, &id, &item).await?;
-            if known.is_none_or(|known| known.feedback.created_at != cursor.created_at) {
-                return Err(Error::invalid_parameter("from").into());
-            }
-            Some((cursor.created_at, item))
-        }
     };
-    let before = before.as_ref().map(|(at, item)| (*at, item.as_str()));
+    let found = found.map(|found| found.feedback.created_at);
+    let before = page.after(item.as_ref().map(FeedbackId::as_str), found)?;
     let filter = Filter { state, build: build.as_ref(), before };
     let mut rows = db::feedback::list(&mut tx, &id, &filter, page.fetch()).await?;
     drop(tx);
     let more = page.cut(&mut rows);
     let items = rows.iter().map(|row| Feedback::of(&app, row)).collect::<Result<Vec<_>>>()?;
     let mut response = reply::ok(&FeedbackPage { items })?;
-    if let (true, Some(last)) = (more, rows.last()) {
-        let cursor = Cursor::new(last.feedback.created_at, last.feedback.id.as_str())?;
-        let link = page.next_link(&params, &["state", "build_id"], &cursor)?;
-        response.headers_mut().insert(header::LINK, link);
-    }
+    let last = rows.last().filter(|_| more);
+    let last = last.map(|last| (last.feedback.created_at, last.feedback.id.as_str()));
+    page.announce(&mut response, &params, &["state", "build_id"], last)?;
     Ok(response)
 }
 
@@ -240,11 +241,8 @@ pub async fn set_state(
     let mut tx = app.db.write().await?;
     let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
     if product::set_state(&mut tx, &id, &item, state).await? {
-        let action = match state {
-            ItemState::Open => "feedback.open",
-            ItemState::Closed => "feedback.close",
-        };
-        let change = Change::of_app(&row, action, item.as_str());
+        let action = action("feedback", state);
+        let change = Change::of_app(&row, &action, item.as_str());
         audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     }
     let found = db::feedback::find(&mut tx, &id, &item).await?.ok_or_else(Error::not_found)?;

@@ -18,7 +18,7 @@ use crate::distribution::groups::{self, Draft, Listed};
 use crate::error::{Error, Result};
 use crate::http::error::Fault;
 use crate::http::extract::{PathId, PathIds};
-use crate::http::json::Json;
+use crate::http::json::{Json, only_from_objects};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::{Access, Actor};
@@ -60,7 +60,7 @@ pub struct Group<'a> {
 /// Branches and tags that start with `name`; both false: both kinds.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = GroupPrefix)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Prefix {
     pub name: String,
     #[serde(default)]
@@ -72,7 +72,7 @@ pub struct Prefix {
 /// When a scheduled group gets the last success.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = GroupSchedule)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Schedule {
     #[schema(value_type = Vec<String>, example = json!(["monday", "friday"]))]
     pub weekdays: Vec<Weekday>,
@@ -83,6 +83,8 @@ pub struct Schedule {
     #[schema(example = "Europe/Berlin")]
     pub zone: String,
 }
+
+only_from_objects!(Prefix, Schedule);
 
 /// When a group gets builds without being asked.
 #[derive(ToSchema)]
@@ -433,6 +435,7 @@ pub async fn change(
     ),
     responses(
         (status = 204, description = "The group is gone."),
+        (status = 400, description = "Malformed body.", body = wire::Error),
         (status = 401, description = "No valid token.", body = wire::Error),
         (status = 403, description = "Read-only access.", body = wire::Error),
         (status = 404, description = "Unknown app or group.", body = wire::Error),
@@ -442,6 +445,7 @@ pub async fn delete(
     State(app): State<Arc<App>>,
     actor: Actor,
     PathIds(id, group): PathIds<AppId, GroupId>,
+    _: Params,
 ) -> Result<Response, Fault> {
     let mut tx = app.db.write().await?;
     let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;

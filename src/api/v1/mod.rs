@@ -27,6 +27,7 @@ pub mod manage;
 pub mod media;
 pub mod openapi;
 pub mod organisations;
+mod owner;
 pub mod packages;
 pub mod results;
 pub mod schedules;

@@ -199,7 +199,7 @@ pub async fn add(
     let mut tx = app.db.write().await?;
     let added = product::add(&app, &mut tx, &row, Plan { branch: &branch, weekly }).await?;
     let (branch, detail) = (format!("branch {branch}"), told(&added));
-    let change = Change { detail: &detail, ..Change::of_app(&row, "schedule.add", &branch) };
+    let change = Change::of_app(&row, "schedule.add", &branch).detail(&detail);
     audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     tx.commit().await?;
     Ok(reply::created(&Schedule::of(&added))?)
@@ -243,7 +243,7 @@ pub async fn change(
     let plan = Plan { branch: &branch, weekly };
     let after = product::change(&app, &mut tx, before, plan).await?;
     let (branch, detail) = (format!("branch {branch}"), format!("{was} -> {}", told(&after)));
-    let change = Change { detail: &detail, ..Change::of_app(&row, "schedule.update", &branch) };
+    let change = Change::of_app(&row, "schedule.update", &branch).detail(&detail);
     audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     tx.commit().await?;
     Ok(reply::ok(&Schedule::of(&after))?)
@@ -277,7 +277,7 @@ pub async fn delete(
     let before = product::find(&mut tx, &id, &schedule).await?;
     db::schedules::delete(&mut tx, &schedule).await?;
     let (branch, detail) = (format!("branch {}", before.branch), told(&before));
-    let change = Change { detail: &detail, ..Change::of_app(&row, "schedule.delete", &branch) };
+    let change = Change::of_app(&row, "schedule.delete", &branch).detail(&detail);
     audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     tx.commit().await?;
     Ok(reply::no_content())

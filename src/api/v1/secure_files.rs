@@ -9,8 +9,9 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::accounts::audit::{self, Change};
+use crate::accounts::audit;
 use crate::accounts::{authorize_app, authorize_org};
+use crate::api::v1::owner::Owner;
 use crate::api::v1::variables::VariableSource;
 use crate::api::v1::wire;
 use crate::app::App;
@@ -65,6 +66,52 @@ fn check_length(body: &Body) -> Result<(), Fault> {
     Ok(())
 }
 
+async fn put(
+    app: &App,
+    actor: &Actor,
+    owner: &Owner,
+    name: &str,
+    body: Body,
+) -> Result<Response, Fault> {
+    let mut tx = app.db.read().await?;
+    owner.authorize(&mut tx, actor).await?;
+    drop(tx);
+    check_length(&body)?;
+    let file = product::store(app, owner.id(), name, body.into_data_stream())
+        .await?
+        .ok_or(Fault::BodyTooLarge)?;
+    let recorded = async {
+        let mut tx = app.db.write().await?;
+        // The upload took its time: asked again.
+        let owned = owner.authorize(&mut tx, actor).await?;
+        let old = product::record(&mut tx, &file).await?;
+        let change = owned.change("secure_file.put", name);
+        audit::record(&mut tx, actor, change, app.clock.now()).await?;
+        tx.commit().await?;
+        Ok::<_, Error>(old)
+    };
+    match recorded.await {
+        Ok(Some(old)) => product::discard(app, &old).await,
+        Ok(None) => {}
+        Err(error) => {
+            product::discard(app, &file.blob_key).await;
+            return Err(Fault::from(error));
+        }
+    }
+    Ok(reply::no_content())
+}
+
+async fn remove(app: &App, actor: &Actor, owner: &Owner, name: &str) -> Result<Response, Fault> {
+    let mut tx = app.db.write().await?;
+    let owned = owner.authorize(&mut tx, actor).await?;
+    let blob = product::remove(&mut tx, owner.id(), name).await?;
+    let change = owned.change("secure_file.remove", name);
+    audit::record(&mut tx, actor, change, app.clock.now()).await?;
+    tx.commit().await?;
+    product::discard(app, &blob).await;
+    Ok(reply::no_content())
+}
+
 /// List the secure files that builds of an app get.
 #[utoipa::path(
     get, path = "/v1/apps/{app_id}/secure-files", tag = "Secure files",
@@ -116,32 +163,7 @@ pub async fn put_of_app(
     PathIds(id, name): PathIds<AppId, String>,
     body: Body,
 ) -> Result<Response, Fault> {
-    let mut tx = app.db.read().await?;
-    authorize_app(&mut tx, &actor, Access::Full, &id).await?;
-    drop(tx);
-    check_length(&body)?;
-    let file = product::store(&app, id.as_str(), &name, body.into_data_stream())
-        .await?
-        .ok_or(Fault::BodyTooLarge)?;
-    let recorded = async {
-        let mut tx = app.db.write().await?;
-        // The upload took its time: asked again.
-        let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
-        let old = product::record(&mut tx, &file).await?;
-        let change = Change::of_app(&row, "secure_file.put", &name);
-        audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-        tx.commit().await?;
-        Ok::<_, Error>(old)
-    };
-    match recorded.await {
-        Ok(Some(old)) => product::discard(&app, &old).await,
-        Ok(None) => {}
-        Err(error) => {
-            product::discard(&app, &file.blob_key).await;
-            return Err(Fault::from(error));
-        }
-    }
-    Ok(reply::no_content())
+    put(&app, &actor, &Owner::App(id), &name, body).await
 }
 
 /// Remove a secure file of an app.
@@ -167,14 +189,7 @@ pub async fn remove_of_app(
     PathIds(id, name): PathIds<AppId, String>,
     _: Params,
 ) -> Result<Response, Fault> {
-    let mut tx = app.db.write().await?;
-    let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
-    let blob = product::remove(&mut tx, id.as_str(), &name).await?;
-    let change = Change::of_app(&row, "secure_file.remove", &name);
-    audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-    tx.commit().await?;
-    product::discard(&app, &blob).await;
-    Ok(reply::no_content())
+    remove(&app, &actor, &Owner::App(id), &name).await
 }
 
 /// List the secure files of an organisation, which builds of all of its apps get.
@@ -228,32 +243,7 @@ pub async fn put_of_org(
     PathIds(id, name): PathIds<OrgId, String>,
     body: Body,
 ) -> Result<Response, Fault> {
-    let mut tx = app.db.read().await?;
-    authorize_org(&mut tx, &actor, Role::Owner, &id).await?;
-    drop(tx);
-    check_length(&body)?;
-    let file = product::store(&app, id.as_str(), &name, body.into_data_stream())
-        .await?
-        .ok_or(Fault::BodyTooLarge)?;
-    let recorded = async {
-        let mut tx = app.db.write().await?;
-        // The upload took its time: asked again.
-        authorize_org(&mut tx, &actor, Role::Owner, &id).await?;
-        let old = product::record(&mut tx, &file).await?;
-        let change = Change::of_org(&id, "secure_file.put", &name);
-        audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-        tx.commit().await?;
-        Ok::<_, Error>(old)
-    };
-    match recorded.await {
-        Ok(Some(old)) => product::discard(&app, &old).await,
-        Ok(None) => {}
-        Err(error) => {
-            product::discard(&app, &file.blob_key).await;
-            return Err(Fault::from(error));
-        }
-    }
-    Ok(reply::no_content())
+    put(&app, &actor, &Owner::Organisation(id), &name, body).await
 }
 
 /// Remove a secure file of an organisation.
@@ -279,12 +269,5 @@ pub async fn remove_of_org(
     PathIds(id, name): PathIds<OrgId, String>,
     _: Params,
 ) -> Result<Response, Fault> {
-    let mut tx = app.db.write().await?;
-    authorize_org(&mut tx, &actor, Role::Owner, &id).await?;
-    let blob = product::remove(&mut tx, id.as_str(), &name).await?;
-    let change = Change::of_org(&id, "secure_file.remove", &name);
-    audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-    tx.commit().await?;
-    product::discard(&app, &blob).await;
-    Ok(reply::no_content())
+    remove(&app, &actor, &Owner::Organisation(id), &name).await
 }

@@ -12,7 +12,7 @@ use crate::accounts::{authorize_app, authorize_build};
 use crate::api::v1::wire::Error as WireError;
 use crate::app::App;
 use crate::apps::settings as product;
-use crate::db;
+use crate::db::{self, Tx};
 use crate::error::Result;
 use crate::http::error::Fault;
 use crate::http::extract::PathId;
@@ -55,18 +55,23 @@ const MAX_DETAIL: usize = 4_000;
 )]
 pub struct Description;
 
-/// What changed, as the activity log keeps it.
-pub(super) fn detail(changes: &[String]) -> String {
+/// One line of the activity log about what was changed, if anything was.
+pub(super) async fn record(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    change: Change<'_>,
+    changes: &[String],
+) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
     let mut text = changes.join("; ");
     if text.len() > MAX_DETAIL {
-        let mut end = MAX_DETAIL;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
+        text.truncate(text.floor_char_boundary(MAX_DETAIL));
         text.push_str(" ..");
     }
-    text
+    audit::record(tx, actor, change.detail(&text), app.clock.now()).await
 }
 
 /// Show what is set at an app.
@@ -117,12 +122,8 @@ pub async fn put(
     let mut tx = app.db.write().await?;
     let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
     let changes = product::put(&mut tx, &id, &own).await?;
-    if !changes.is_empty() {
-        let detail = detail(&changes);
-        let change = Change::of_app(&row, "settings.update", &row.name);
-        let change = Change { detail: &detail, ..change };
-        audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-    }
+    let change = Change::of_app(&row, "settings.update", &row.name);
+    record(&app, &mut tx, &actor, change, &changes).await?;
     tx.commit().await?;
     Ok(reply::ok(&body)?)
 }
@@ -210,13 +211,9 @@ pub async fn put_override(
     let mut tx = app.db.write().await?;
     let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
     let changes = product::put_override(&mut tx, &id, &new).await?;
-    if !changes.is_empty() {
-        let subject = format!("{} {}", new.scope.kind(), new.scope.name());
-        let detail = detail(&changes);
-        let change = Change::of_app(&row, "settings.override.update", &subject);
-        let change = Change { detail: &detail, ..change };
-        audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-    }
+    let subject = format!("{} {}", new.scope.kind(), new.scope.name());
+    let change = Change::of_app(&row, "settings.override.update", &subject);
+    record(&app, &mut tx, &actor, change, &changes).await?;
     tx.commit().await?;
     Ok(reply::ok(&wire::Override::of(&new)?)?)
 }

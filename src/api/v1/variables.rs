@@ -7,8 +7,9 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use crate::accounts::audit::{self, Change};
+use crate::accounts::audit;
 use crate::accounts::{authorize_app, authorize_org};
+use crate::api::v1::owner::Owner;
 use crate::api::v1::wire;
 use crate::app::App;
 use crate::apps::variables::{self as product, Place, VariableKind};
@@ -186,17 +187,55 @@ pub async fn set_of_app(
     PathIds(id, name): PathIds<AppId, String>,
     Json(given): Json<NewVariable>,
 ) -> Result<Response, Fault> {
+    set(&app, &actor, &Owner::App(id), name, given).await
+}
+
+async fn set(
+    app: &App,
+    actor: &Actor,
+    owner: &Owner,
+    name: String,
+    given: NewVariable,
+) -> Result<Response, Fault> {
     let mut tx = app.db.write().await?;
-    let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
+    let owned = owner.authorize(&mut tx, actor).await?;
     let kind = given.kind.kind();
-    let place = Place::of_app(&id, given.branch.as_deref())?;
+    let place = place(owner, given.branch.as_deref())?;
     let plain = Plain { name, value: Secret::new(given.value), secret: given.hidden };
-    product::set(&app, &mut tx, place, kind, &plain).await?;
-    let change = Change::of_app(&row, "variable.set", &plain.name);
+    product::set(app, &mut tx, place, kind, &plain).await?;
     let detail = detail(kind, given.branch.as_deref());
-    audit::record(&mut tx, &actor, change.detail(&detail), app.clock.now()).await?;
+    let change = owned.change("variable.set", &plain.name).detail(&detail);
+    audit::record(&mut tx, actor, change, app.clock.now()).await?;
     tx.commit().await?;
     Ok(reply::no_content())
+}
+
+async fn remove(
+    app: &App,
+    actor: &Actor,
+    owner: &Owner,
+    name: &str,
+    params: &Params,
+) -> Result<Response, Fault> {
+    let kind = VariableUse::asked(params)?.kind();
+    let branch = params.opt_str("branch")?;
+    let place = place(owner, branch.as_deref())?;
+    let mut tx = app.db.write().await?;
+    let owned = owner.authorize(&mut tx, actor).await?;
+    product::remove(&mut tx, place, kind, name).await?;
+    let detail = detail(kind, branch.as_deref());
+    let change = owned.change("variable.remove", name).detail(&detail);
+    audit::record(&mut tx, actor, change, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(reply::no_content())
+}
+
+fn place<'a>(owner: &'a Owner, branch: Option<&'a str>) -> Result<Place<'a>> {
+    match owner {
+        Owner::App(id) => Place::of_app(id, branch),
+        Owner::Organisation(id) if branch.is_none() => Ok(Place::Organisation(id)),
+        Owner::Organisation(_) => Err(Error::Invalid("branch: organisations have none".into())),
+    }
 }
 
 fn detail(kind: VariableKind, branch: Option<&str>) -> String {
@@ -231,17 +270,7 @@ pub async fn remove_of_app(
     PathIds(id, name): PathIds<AppId, String>,
     params: Params,
 ) -> Result<Response, Fault> {
-    let kind = VariableUse::asked(&params)?.kind();
-    let branch = params.opt_str("branch")?;
-    let place = Place::of_app(&id, branch.as_deref())?;
-    let mut tx = app.db.write().await?;
-    let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
-    product::remove(&mut tx, place, kind, &name).await?;
-    let change = Change::of_app(&row, "variable.remove", &name);
-    let detail = detail(kind, branch.as_deref());
-    audit::record(&mut tx, &actor, change.detail(&detail), app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(reply::no_content())
+    remove(&app, &actor, &Owner::App(id), &name, &params).await
 }
 
 /// List the variables of an organisation, which all of its apps get.
@@ -299,18 +328,7 @@ pub async fn set_of_org(
     PathIds(id, name): PathIds<OrgId, String>,
     Json(given): Json<NewVariable>,
 ) -> Result<Response, Fault> {
-    if given.branch.is_some() {
-        return Err(Error::Invalid("branch: organisations have none".into()).into());
-    }
-    let mut tx = app.db.write().await?;
-    authorize_org(&mut tx, &actor, Role::Owner, &id).await?;
-    let kind = given.kind.kind();
-    let plain = Plain { name, value: Secret::new(given.value), secret: given.hidden };
-    product::set(&app, &mut tx, Place::Organisation(&id), kind, &plain).await?;
-    let change = Change::of_org(&id, "variable.set", &plain.name).detail(kind.as_str());
-    audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(reply::no_content())
+    set(&app, &actor, &Owner::Organisation(id), name, given).await
 }
 
 /// Remove a variable of an organisation.
@@ -337,12 +355,5 @@ pub async fn remove_of_org(
     PathIds(id, name): PathIds<OrgId, String>,
     params: Params,
 ) -> Result<Response, Fault> {
-    let kind = VariableUse::asked(&params)?.kind();
-    let mut tx = app.db.write().await?;
-    authorize_org(&mut tx, &actor, Role::Owner, &id).await?;
-    product::remove(&mut tx, Place::Organisation(&id), kind, &name).await?;
-    let change = Change::of_org(&id, "variable.remove", &name).detail(kind.as_str());
-    audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(reply::no_content())
+    remove(&app, &actor, &Owner::Organisation(id), &name, &params).await
 }

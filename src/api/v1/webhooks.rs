@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::http::error::Fault;
 use crate::http::extract::{PathId, PathIds};
 use crate::http::json::Json;
-use crate::http::page::{Cursor, PageRequest, SizeName};
+use crate::http::page::{PageRequest, SizeName};
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::account::{Access, Actor};
@@ -29,7 +29,6 @@ use crate::model::delivery::Delivery;
 use crate::model::ids::{AppId, DeliveryId};
 use crate::model::origin::PullRequest;
 use crate::model::secret::Secret;
-use crate::model::time::Millis;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -247,20 +246,15 @@ pub async fn list(
     let page = PageRequest::read(&params, SizeName::Limit)?;
     let mut tx = app.db.read().await?;
     authorize_app(&mut tx, &actor, Access::Read, &id).await?;
-    let before: Option<(Millis, DeliveryId)> = match &page.from {
-        None => None,
-        Some(cursor) => Some((cursor.created_at, cursor.id()?)),
-    };
-    let before = before.as_ref().map(|(at, item)| (*at, item.as_str()));
+    let item: Option<DeliveryId> = page.item()?;
+    let before = page.after_any(item.as_ref().map(DeliveryId::as_str));
     let mut rows = db::deliveries::list(&mut tx, &id, before, page.fetch()).await?;
     drop(tx);
     let more = page.cut(&mut rows);
     let shown: Vec<_> = rows.iter().map(DeliveryInfo::of).collect();
     let mut response = reply::ok(&shown)?;
-    if let (true, Some(last)) = (more, rows.last()) {
-        let cursor = Cursor::new(last.received_at, last.id.as_str())?;
-        response.headers_mut().insert(header::LINK, page.next_link(&params, &[], &cursor)?);
-    }
+    let last = rows.last().filter(|_| more).map(|last| (last.received_at, last.id.as_str()));
+    page.announce(&mut response, &params, &[], last)?;
     Ok(response)
 }
 

@@ -124,7 +124,7 @@ on_both! {
         let row = app.add_app(&ann, "Shop", "/nonexistent/repo.git").await;
         let caller = Caller::new(&app, &ann).await;
         let mut expected = Vec::new();
-        for _ in 0..25 {
+        for _ in 0..250 {
             expected.push(app.trigger(&row).await.to_string());
         }
         expected.reverse();

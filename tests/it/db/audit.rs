@@ -36,7 +36,7 @@ on_both! {
         let next = audit::list(&mut tx, &Filter { before, ..Filter::default() }, 1).await.unwrap();
         assert_eq!(next, [second]);
         let of_app = Filter { app: Some(&app), ..Filter::default() };
-        assert_eq!(audit::list(&mut tx, &of_app, 10).await.unwrap(), [third, first]);
+        assert_eq!(audit::list(&mut tx, &of_app, 10).await.unwrap(), [third.clone(), first]);
         for (action, email, count) in [("app.", None, 3), ("app.r%", None, 0), ("app.rename", Some("system"), 3), ("app.", Some("ann"), 0)] {
             let filter = Filter { action: Some(action), email, ..Filter::default() };
             assert_eq!(audit::list(&mut tx, &filter, 10).await.unwrap().len(), count, "{action} {email:?}");
@@ -56,5 +56,7 @@ on_both! {
             let by = Filter { owner: Some(&ann), ..Filter::default() };
             assert_eq!(audit::list(&mut tx, &by, 10).await.unwrap(), seen);
         }
+        assert_eq!(audit::delete_before(&mut tx, Millis(6)).await.unwrap(), 2);
+        assert_eq!(audit::list(&mut tx, &of_app, 10).await.unwrap(), [third]);
     }
 }

@@ -33,6 +33,7 @@ mod organisations;
 mod outgoing;
 mod packages;
 mod pulls;
+mod purge;
 mod queue;
 mod remotes;
 mod results;

@@ -256,6 +256,62 @@ on_both! {
         assert_eq!(mail.received().len(), 2);
     }
 
+    async fn the_team_is_told_of_an_install_that_failed(app: TestApp) {
+        let mail = MailServer::start().await;
+        let shop = Shop::open(mailed_through(app, &mail.url()), "android").await;
+        let (build, _) = shop.build("app.apk").await;
+        shop.app.run_jobs().await;
+        let report = async |words: &str| {
+            let page = link(&mail.received().last().unwrap().part("text/plain"), "http://ci.example.org/download/");
+            let key = page.split("&key=").nth(1).unwrap().to_owned();
+            let form = shop.browser.post(format!("{}/download/failed", shop.server.url));
+            let form = form.header("content-type", "application/x-www-form-urlencoded");
+            let answer = shop.browse(form.body(format!("key={key}&text={words}"))).await;
+            assert_eq!(answer.status, StatusCode::OK);
+            shop.app.run_jobs().await;
+        };
+        // It went by itself, so the owner of the organisation is told.
+        report("No+%3Cspace%3E").await;
+        let received = mail.received();
+        assert_eq!(received.len(), 2);
+        let told = received.last().unwrap();
+        assert_eq!(told.to, "ann@example.org");
+        assert_eq!(told.header("Subject").unwrap(), "Build #1 of Möbel & Co does not install");
+        let place = format!("http://ci.example.org/apps/{}/build/{build}", shop.row.id);
+        for part in [told.part("text/plain"), told.part("text/html")] {
+            assert!(part.contains(&place) && part.contains("ann@example.org"), "{part}");
+        }
+        assert!(told.part("text/plain").contains("No <space>"));
+        assert!(!told.part("text/html").contains("<space>"));
+
+        // Sent by hand, it is the sender who is told; once for each recipient.
+        let bob = shop.app.add_user("bob@example.org").await;
+        let mut tx = shop.app.app.db.write().await.unwrap();
+        let full = shipmate::model::account::Access::Full;
+        db::accounts::set_app_access(&mut tx, &shop.row.id, &bob.user.id, full).await.unwrap();
+        tx.commit().await.unwrap();
+        let by_bob = async || {
+            let url = format!("{}/v1/builds/{build}/deployments", shop.server.url);
+            let request = shop.browser.post(url).bearer_auth(bob.token.expose());
+            let order = json!({ "testers": ["tess@example.org"] }).to_string();
+            Answer::of(request.header("content-type", "application/json").body(order)).await.expect(201);
+            shop.app.run_jobs().await;
+        };
+        by_bob().await;
+        report("").await;
+        let received = mail.received();
+        assert_eq!((received.len(), received[3].to.as_str()), (4, "bob@example.org"));
+        let state = shop.deployments(&build).await;
+        assert!(state.to_string().contains("install_failed"), "{state}");
+
+        // Where mail is switched off, it is only recorded.
+        let settings = format!("/v1/apps/{}/settings", shop.row.id);
+        shop.call(Method::PUT, &settings, json!({ "email_notifications": false })).await.expect(200);
+        by_bob().await;
+        report("again").await;
+        assert_eq!(mail.received().len(), 5);
+    }
+
     async fn mail_waits_for_its_server(app: TestApp) {
         let mail = MailServer::start().await;
         let address = mail.address;

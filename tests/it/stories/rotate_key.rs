@@ -69,8 +69,6 @@ impl House {
         self.get(&format!("{org}/ssh-key")).await;
         let keys = &self.app.app.keys;
         let totp = keys.seal(&totp_place(&self.ann.user.id), &Secret::new("b3RwIHNlY3JldA=="));
-        let old = variables::sealing_place(self.row.id.as_str(), "", "environment", "OLD");
-        let old = keys.seal(&old, &Secret::new("older"));
         self.app.db.run(&format!("UPDATE users SET totp_sealed = '{totp}'")).await;
         let mut tx = self.app.app.db.write().await.unwrap();
         let token = db::tokens::list(&mut tx, &self.ann.user.id).await.unwrap().remove(0);
@@ -79,8 +77,6 @@ impl House {
         let letter = invitations::begin_reset(&self.app.app, &mut tx, &self.ann.user.email).await;
         assert!(letter.unwrap().is_some());
         tx.commit().await.unwrap();
-        let row = format!("('{}', 'OLD', '{old}', TRUE)", self.row.id);
-        self.app.db.run(&format!("INSERT INTO app_variables VALUES {row}")).await;
         self.repeat().await;
         let mut tx = self.app.app.db.write().await.unwrap();
         for number in 0..MANY {

@@ -7,9 +7,9 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use crate::accounts::audit::{self, Change};
+use crate::accounts::audit::Change;
 use crate::accounts::authorize_org;
-use crate::api::v1::settings::{detail, wire};
+use crate::api::v1::settings::{record, wire};
 use crate::api::v1::wire::Error as WireError;
 use crate::app::App;
 use crate::apps::settings::{self as product, Target};
@@ -33,7 +33,6 @@ pub struct Description;
 #[serde(default, deny_unknown_fields)]
 pub struct OrganisationSettings {
     /// Only what is set here.
-    #[serde(deserialize_with = "crate::http::json::object")]
     pub defaults: wire::Settings,
     /// Builds running at once, instead of the server's limit per organisation.
     /// Only administrators of the server change it.
@@ -141,17 +140,8 @@ pub async fn put(
         return Err(Error::Forbidden("Only administrators may change max_running").into());
     }
     let changes = product::put_organisation(&mut tx, &id, &new).await?;
-    if !changes.is_empty() {
-        let detail = detail(&changes);
-        let change = Change {
-            org: Some(&id),
-            app: None,
-            action: "organisation.settings.update",
-            subject: &org.name,
-            detail: &detail,
-        };
-        audit::record(&mut tx, &actor, change, app.clock.now()).await?;
-    }
+    let change = Change::of_org(&id, "organisation.settings.update", &org.name);
+    record(&app, &mut tx, &actor, change, &changes).await?;
     tx.commit().await?;
     Ok(reply::ok(&body)?)
 }
@@ -183,11 +173,9 @@ pub async fn apply(
     let mut tx = app.db.write().await?;
     authorize_org(&mut tx, &actor, Role::Owner, &id).await?;
     let applied = product::apply(&mut tx, &id, &body.settings, &target).await?;
-    for (row, changes) in applied.iter().filter(|(_, changes)| !changes.is_empty()) {
-        let detail = detail(changes);
+    for (row, changes) in &applied {
         let change = Change::of_app(row, "settings.apply", &row.name);
-        let change = Change { detail: &detail, ..change };
-        audit::record(&mut tx, &actor, change, app.clock.now()).await?;
+        record(&app, &mut tx, &actor, change, changes).await?;
     }
     tx.commit().await?;
     let apps = applied.iter().map(|(row, _)| row.id.to_string()).collect();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
+use crate::http::json::only_from_objects;
 use crate::model::settings as model;
 
 macro_rules! settings {
@@ -15,7 +16,7 @@ macro_rules! settings {
         /// What is set at one level. A member that is left out, or null, is not
         /// set there: the level below decides.
         #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-        #[serde(default, deny_unknown_fields)]
+        #[serde(default, deny_unknown_fields, remote = "Self")]
         pub struct Settings {
             $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")]
             pub $member: Option<$kind>,)+
@@ -83,7 +84,7 @@ settings! {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct Selective {
     pub mode: SelectiveMode,
     /// As in a `.gitignore`, but anchored at the repository's root.
@@ -102,7 +103,7 @@ pub enum SelectiveMode {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct Forks {
     pub build: ForkRule,
     /// `owner/repo`, or `owner`: these build if `build` is `listed`.
@@ -123,7 +124,7 @@ pub enum ForkRule {
 
 /// Android UI tests on devices.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct UiTests {
     pub physical: bool,
     pub virtual_devices: bool,
@@ -131,6 +132,8 @@ pub struct UiTests {
     pub variant: String,
     pub devices: Vec<String>,
 }
+
+only_from_objects!(Settings, Selective, Forks, UiTests);
 
 /// What a build of one branch gets.
 #[derive(Debug, Serialize, ToSchema)]
