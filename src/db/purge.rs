@@ -81,7 +81,7 @@ pub async fn list_app_blobs(tx: &mut Tx, app: &AppId, limit: i64) -> Result<Vec<
            (SELECT id FROM feedbacks WHERE app_id = $1
             UNION ALL SELECT id FROM crash_reports WHERE app_id = $1)
          UNION ALL SELECT blob_key FROM secure_files WHERE owner_id = $1
-         LIMIT $2")
+         LIMIT CAST($2 AS BIGINT)")
     .bind(app)
     .bind(limit)
     .all(tx)

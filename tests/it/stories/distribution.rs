@@ -253,7 +253,8 @@ on_both! {
         }
         shop.build("app-release.apk").await;
         shop.app.run_jobs().await;
-        assert_eq!(mail.received().len(), 2);
+        // Two builds, and the failed install that the team was told of.
+        assert_eq!(mail.received().len(), 3);
     }
 
     async fn the_team_is_told_of_an_install_that_failed(app: TestApp) {
