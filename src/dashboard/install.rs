@@ -15,18 +15,21 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::app::App;
 use crate::builds::artifacts;
+use crate::dashboard::enrolment;
 use crate::dashboard::page::{self, PageFault, Shell};
+use crate::dashboard::qr;
 use crate::dashboard::tester::{self, notice};
 use crate::db;
 use crate::distribution::install::{self, Offer, Offered, Refusal};
 use crate::distribution::links::{self, Pass};
+use crate::distribution::preflight::{self, Case, Finding, System, Visitor, Weight};
 use crate::distribution::{progress, shown_platform};
 use crate::error::{Error, Result};
 use crate::http::extract::PathId;
 use crate::http::params::Params;
 use crate::http::reply;
 use crate::model::app::Platform;
-use crate::model::distribution::Recipient;
+use crate::model::distribution::{Device, Recipient};
 use crate::model::ids::{AppId, ArtifactId, BuildId};
 
 /// Icons are small; a larger one is a mistake.
@@ -49,6 +52,20 @@ struct InstallPage<'a> {
     /// The link is somebody's, so that a failed install can be reported.
     reports: bool,
     key: &'a str,
+    /// Drawn for who looks from a computer.
+    qr: Option<String>,
+    /// Registered devices of whose link it is.
+    devices: Vec<Known>,
+    /// Where the visiting device can register.
+    registration: Option<String>,
+}
+
+struct Known {
+    name: String,
+    udid: String,
+    since: String,
+    /// The one that looks.
+    here: bool,
 }
 
 struct Package<'a> {
@@ -58,9 +75,34 @@ struct Package<'a> {
     min_os: String,
     size: String,
     icon_url: Option<String>,
-    obstacle: Option<&'static str>,
+    findings: Vec<Note>,
+    blocked: bool,
     install_url: String,
     download_url: String,
+}
+
+/// A finding of the pre-flight as a note.
+struct Note {
+    tone: &'static str,
+    text: String,
+}
+
+impl Note {
+    fn of(finding: Finding) -> Self {
+        let tone = match finding.weight {
+            Weight::Blocks => "bad",
+            Weight::Warns => "",
+            Weight::Fits => "good",
+        };
+        Self { tone, text: finding.text }
+    }
+}
+
+/// Who looks at an install page.
+struct Look<'a> {
+    visitor: Visitor,
+    device: Option<&'a str>,
+    devices: Vec<Device>,
 }
 
 #[derive(Template)]
@@ -80,6 +122,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/download/manifest", get(manifest))
         .route("/download/icon", get(icon))
         .route("/download/failed", post(failed))
+        .route("/download/profile", get(enrolment::profile))
+        .route("/download/device", post(enrolment::answer))
+        .route("/download/registered", get(enrolment::registered))
+        .route("/download/devices/remove", post(enrolment::remove))
         .route("/download/identity", get(tester::identity))
         .route("/reset", get(tester::reset))
         .route("/unsubscribe", get(tester::unsubscribe).post(tester::unsubscribe))
@@ -105,21 +151,39 @@ pub async fn show(
     if let Some(recipient) = &recipient {
         progress::opened(&app, &mut tx, &recipient.id).await?;
     }
+    let devices = match &recipient {
+        Some(recipient) => db::devices::list_of(&mut tx, &recipient.email).await?,
+        None => Vec::new(),
+    };
     tx.commit().await?;
     let key = links::sign(&app, &pass);
+    let visitor = Visitor::of(enrolment::agent(&headers));
+    let device = tester::remembered_device(&app, &headers);
+    let look = Look { visitor, device, devices };
+    let wants = offer.packages.iter().any(|one| preflight::wants_registration(&case(&app, &offer, one, &look)));
+    let registration = (wants && recipient.is_some()).then(|| format!("/download/profile?key={key}"));
     let mut response = page::ok(&InstallPage {
         shell: Shell::public(),
         app_name: &offer.app.name,
         platform: shown_platform(platform),
         number: offer.build.number,
         source: &offer.build.branch,
-        packages: offer.packages.iter().map(|one| package(&app, &offer, one, &pass)).collect(),
+        packages: {
+            let shown = |one| package(&app, &offer, one, (&pass, &look));
+            offer.packages.iter().map(shown).collect()
+        },
         notes: &offer.notes,
         commit: offer.build.commit_sha.get(..10).unwrap_or_default(),
         author: &offer.build.commit_author,
         tester: recipient.as_ref().map(|recipient| recipient.address.as_str()),
         reports: recipient.is_some(),
         key: &key,
+        qr: match look.visitor.system {
+            System::Other => Some(code(&app, platform, &pass)?),
+            System::Ios | System::Android => None,
+        },
+        devices: known(&look),
+        registration,
     })?;
     if let Some(recipient) = &recipient {
         tester::remember(&app, &mut response, &recipient.address)?;
@@ -161,7 +225,41 @@ async fn who(
     Ok(found)
 }
 
-fn package<'a>(app: &App, offer: &Offer, one: &'a Offered, pass: &Pass) -> Package<'a> {
+/// The page's own address, to be opened on a phone.
+fn code(app: &App, platform: Platform, pass: &Pass) -> Result<String> {
+    let url = links::install_url(app, platform, &pass.build, pass.recipient.as_ref());
+    qr::svg(&url, "QR code of this page, for a phone’s camera")
+}
+
+fn known(look: &Look<'_>) -> Vec<Known> {
+    let one = |device: &Device| Known {
+        name: preflight::name(device),
+        here: look.device == Some(device.udid.as_str()),
+        udid: device.udid.clone(),
+        since: device.registered_at.to_iso()[..10].to_owned(),
+    };
+    look.devices.iter().map(one).collect()
+}
+
+fn case<'a>(app: &App, offer: &Offer, one: &'a Offered, look: &'a Look<'_>) -> Case<'a> {
+    Case {
+        platform: offer.app.platform,
+        facts: one.facts.as_ref(),
+        https: app.settings.dashboard_url.starts_with("https://"),
+        visitor: &look.visitor,
+        device: look.device,
+        devices: &look.devices,
+        now: app.clock.now(),
+    }
+}
+
+fn package<'a>(
+    app: &App,
+    offer: &Offer,
+    one: &'a Offered,
+    (pass, look): (&Pass, &Look<'_>),
+) -> Package<'a> {
+    let findings = preflight::check(&case(app, offer, one, look));
     let facts = one.facts.as_ref();
     let platform = offer.app.platform;
     let download_url = package_url(app, platform, one, pass);
@@ -186,7 +284,8 @@ fn package<'a>(app: &App, offer: &Offer, one: &'a Offered, pass: &Pass) -> Packa
             .unwrap_or_default(),
         size: format!("{:.1} MB", one.artifact.bytes as f64 / 1e6),
         icon_url: one.icon_key.as_ref().map(|_| links::icon_url(app, pass, &one.artifact.id)),
-        obstacle: install::obstacle(app, platform, one),
+        blocked: findings.iter().any(|finding| finding.weight == Weight::Blocks),
+        findings: findings.into_iter().map(Note::of).collect(),
         install_url,
         download_url,
     }
@@ -264,7 +363,7 @@ pub async fn failed(State(app): State<Arc<App>>, params: Params) -> Result<Respo
 }
 
 /// For a link that is forged, expired, or torn off.
-fn closed() -> Result<Response, PageFault> {
+pub(super) fn closed() -> Result<Response, PageFault> {
     let text = "It may have expired, or a part of it was lost. Open it again from the mail, or ask \
         the team for a new one.";
     notice(StatusCode::FORBIDDEN, "This link does not work", text, None)

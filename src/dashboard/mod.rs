@@ -20,6 +20,8 @@ mod badge;
 mod build;
 mod builds;
 mod deliveries;
+mod devices;
+mod enrolment;
 mod entry;
 mod forms;
 mod frame;
@@ -80,6 +82,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/{app_id}/deliveries/{delivery_id}/payload", get(deliveries::payload))
         .route("/apps/{app_id}/deliveries/{delivery_id}/again", post(deliveries::again))
         .merge(install::routes())
+        .route("/apps/{app_id}/devices", get(devices::list))
+        .route("/apps/{app_id}/devices.txt", get(devices::export))
         .merge(groups::routes())
         .merge(operations::routes())
         .route("/{*path}", any(nowhere))

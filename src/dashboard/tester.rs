@@ -21,6 +21,9 @@ use crate::http::params::Params;
 
 /// Holds the signed address of the tester whose device this is.
 const COOKIE: &str = "shipmate_tester";
+/// Holds the signed UDID of this device.
+const DEVICE_COOKIE: &str = "shipmate_device";
+const YEAR_SECONDS: i64 = 365 * 24 * 3600;
 /// What an SDK takes from the query undecoded, so `@` and `+` stay as they are.
 const IN_QUERY: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'=').add(b'%');
@@ -101,13 +104,24 @@ pub async fn unsubscribe(
 /// Notes on the device whose it is, for `/download/identity`.
 pub fn remember(app: &App, response: &mut Response, address: &str) -> Result<()> {
     let value = links::tester_cookie(app, address);
-    set_cookie(app, response, &value, 365 * 24 * 3600)
+    set_cookie(app, response, (COOKIE, &value), YEAR_SECONDS)
 }
 
-fn set_cookie(app: &App, response: &mut Response, value: &str, seconds: i64) -> Result<()> {
+/// Notes on the device which it is.
+pub fn remember_device(app: &App, response: &mut Response, udid: &str) -> Result<()> {
+    let value = links::device_cookie(app, udid);
+    set_cookie(app, response, (DEVICE_COOKIE, &value), YEAR_SECONDS)
+}
+
+fn set_cookie(
+    app: &App,
+    response: &mut Response,
+    (name, value): (&str, &str),
+    seconds: i64,
+) -> Result<()> {
     let secure = if app.settings.dashboard_url.starts_with("https:") { "; Secure" } else { "" };
     let cookie =
-        format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     let cookie = HeaderValue::try_from(cookie).map_err(|e| Error::internal("a cookie", e))?;
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(())
@@ -118,11 +132,18 @@ pub fn remembered(app: &App, headers: &HeaderMap) -> Option<String> {
     links::open_tester_cookie(app, cookie(headers, COOKIE)?)
 }
 
-/// `/reset`: the device forgets whose it is.
+/// The UDID of this device, if it has registered.
+pub fn remembered_device<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str> {
+    links::open_device_cookie(app, cookie(headers, DEVICE_COOKIE)?)
+}
+
+/// `/reset`: the device forgets whose it is, and which.
 pub async fn reset(State(app): State<Arc<App>>) -> Result<Response, PageFault> {
     let text = "Open the install link of your own mail to be recognised again.";
     let mut response = notice(StatusCode::OK, "This device is no longer registered", text, None)?;
-    set_cookie(&app, &mut response, "", 0)?;
+    for name in [COOKIE, DEVICE_COOKIE] {
+        set_cookie(&app, &mut response, (name, ""), 0)?;
+    }
     Ok(response)
 }
 

@@ -9,9 +9,9 @@ use crate::model::artifact::Artifact;
 use crate::model::build::{Build, BuildStatus};
 use crate::model::distribution::Rules;
 use crate::model::ids::{AppId, BuildId};
-use crate::model::package::{PackageFacts, PackageFormat};
+use crate::model::package::PackageFacts;
 
-use super::{deploy, notes};
+use super::{deploy, notes, preflight};
 
 /// One package of a build.
 #[derive(Debug)]
@@ -42,27 +42,8 @@ pub enum Refusal {
 
 /// Why no install link stands beside a package, for a person.
 pub fn obstacle(app: &App, platform: Platform, package: &Offered) -> Option<&'static str> {
-    match (&package.facts, platform) {
-        (None, Platform::Android) => None,
-        (None, Platform::Ios) => Some(
-            "Nothing could be read from this file, so iOS cannot be told how to install it. \
-             Download it and install it from a computer.",
-        ),
-        (Some(facts), _) if facts.format == PackageFormat::Aab => {
-            Some("This is a bundle for a store. No device installs it directly.")
-        }
-        (Some(facts), _) if !facts.is_signed() => {
-            Some("This app is not signed for devices. Build it with a signing identity.")
-        }
-        (Some(facts), _) if !facts.is_installable() => {
-            Some("This app is signed for the App Store only. No device installs it directly.")
-        }
-        (Some(_), Platform::Ios) if !app.settings.dashboard_url.starts_with("https://") => Some(
-            "iOS installs apps only from a server with https, and this one is reached over http. \
-             Ask its administrator to set it up behind TLS.",
-        ),
-        (Some(_), _) => None,
-    }
+    let https = app.settings.dashboard_url.starts_with("https://");
+    preflight::obstacle(platform, package.facts.as_ref(), https)
 }
 
 /// The packages that devices can install, with what is known of them.

@@ -12,6 +12,8 @@ use crate::model::time::Millis;
 /// Links in mail are opened weeks later, unlike those in an API answer. They
 /// live for one to two of these.
 const MAIL_LINK_MS: i64 = 90 * 24 * 3_600_000;
+/// A profile is installed within the hour, or asked for again.
+const ENROLMENT_MS: i64 = 3_600_000;
 /// A device stays registered for a year.
 const TESTER_MS: i64 = 365 * 24 * 3_600_000;
 /// An unsubscribe link has to work as long as mail is kept.
@@ -85,6 +87,50 @@ pub fn open_tester_cookie(app: &App, value: &str) -> Option<String> {
     let subject = app.keys.verify_link(value, app.clock.now())?;
     let bytes = URL_SAFE_NO_PAD.decode(subject.strip_prefix("tester~")?).ok()?;
     String::from_utf8(bytes).ok()
+}
+
+/// What a registration profile carries, and the device sends back: whose
+/// device it will be, and where they came from.
+pub fn challenge(app: &App, build: &BuildId, recipient: &RecipientId) -> String {
+    let subject = format!("enrol~{build}~{recipient}");
+    app.keys.sign_link(&subject, app.clock.now().plus(ENROLMENT_MS))
+}
+
+/// Whose device answers, and the build whose page they came from.
+pub fn open_challenge(app: &App, challenge: &str) -> Option<(BuildId, RecipientId)> {
+    let subject = app.keys.verify_link(challenge, app.clock.now())?;
+    let (build, recipient) = subject.strip_prefix("enrol~")?.split_once('~')?;
+    Some((build.parse().ok()?, recipient.parse().ok()?))
+}
+
+/// Where the browser of a device goes that has just answered.
+pub fn registered_url(
+    app: &App,
+    build: &BuildId,
+    recipient: &RecipientId,
+    udid: &str,
+) -> String {
+    let subject = format!("registered~{build}~{recipient}~{udid}");
+    let key = app.keys.sign_link(&subject, app.clock.now().plus(ENROLMENT_MS));
+    format!("{}/download/registered?key={key}", app.settings.dashboard_url)
+}
+
+/// Build, recipient and UDID of `registered_url`.
+pub fn open_registered(app: &App, key: &str) -> Option<(BuildId, RecipientId, String)> {
+    let subject = app.keys.verify_link(key, app.clock.now())?;
+    let mut parts = subject.strip_prefix("registered~")?.splitn(3, '~');
+    let (build, recipient, udid) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((build.parse().ok()?, recipient.parse().ok()?, udid.to_owned()))
+}
+
+/// What a registered device keeps to say which it is.
+pub fn device_cookie(app: &App, udid: &str) -> String {
+    app.keys.sign_link(&format!("device~{udid}"), app.clock.now().plus(TESTER_MS))
+}
+
+/// The UDID in a cookie that is ours.
+pub fn open_device_cookie<'a>(app: &App, value: &'a str) -> Option<&'a str> {
+    app.keys.verify_link(value, app.clock.now())?.strip_prefix("device~")
 }
 
 /// The key of the install pages of the newest success of each branch.

@@ -3,12 +3,14 @@
 //! `db` and `secrets`; sees no agents and starts no builds.
 
 pub mod deploy;
+pub mod devices;
 pub mod failures;
 pub mod groups;
 pub mod install;
 pub mod links;
 pub mod mail;
 pub mod notes;
+pub mod preflight;
 pub mod progress;
 pub mod signing;
 

@@ -38,6 +38,13 @@ text_enum! {
     }
 }
 
+impl ProfileKind {
+    /// Only devices that the profile names run the app.
+    pub fn lists_devices(self) -> bool {
+        matches!(self, Self::Development | Self::AdHoc)
+    }
+}
+
 /// The row of one package: facts, or why there are none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {

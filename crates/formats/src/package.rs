@@ -10,6 +10,7 @@ mod archive;
 mod axml;
 mod bytes;
 mod der;
+mod device;
 mod error;
 mod icon;
 mod ipa;
@@ -21,6 +22,7 @@ mod resources;
 mod signing;
 mod strings;
 
+pub use device::{DeviceAnswer, read_device};
 pub use error::PackageError;
 
 use archive::Archive;

@@ -12,6 +12,7 @@ use crate::harness::server::{Answer, TestServer};
 mod accounts;
 mod deliveries;
 mod groups;
+mod install;
 mod operations;
 mod status;
 
