@@ -97,9 +97,8 @@ pub async fn answer(
         return closed();
     };
     let mut tx = app.db.write().await?;
-    let recipient = db::deployments::find_recipient(&mut tx, &recipient)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let recipient =
+        db::deployments::find_recipient(&mut tx, &recipient).await?.ok_or_else(Error::not_found)?;
     let row = app_of(&mut tx, &build).await?;
     let device = devices::register(&app, &mut tx, &recipient, &answer).await?;
     record(&app, &mut tx, &row, ("device.register", &recipient.address, &device.udid)).await?;

@@ -160,8 +160,12 @@ pub async fn show(
     let visitor = Visitor::of(enrolment::agent(&headers));
     let device = tester::remembered_device(&app, &headers);
     let look = Look { visitor, device, devices };
-    let wants = offer.packages.iter().any(|one| preflight::wants_registration(&case(&app, &offer, one, &look)));
-    let registration = (wants && recipient.is_some()).then(|| format!("/download/profile?key={key}"));
+    let wants = offer
+        .packages
+        .iter()
+        .any(|one| preflight::wants_registration(&case(&app, &offer, one, &look)));
+    let registration =
+        (wants && recipient.is_some()).then(|| format!("/download/profile?key={key}"));
     let mut response = page::ok(&InstallPage {
         shell: Shell::public(),
         app_name: &offer.app.name,

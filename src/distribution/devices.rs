@@ -97,7 +97,13 @@ mod tests {
         for good in ["00008110-000A35C23C62801E", &"a1".repeat(20)] {
             assert!(is_udid(good), "{good}");
         }
-        for bad in ["", "00008110", &"a1".repeat(21), "00008110-000A35C23C62801G", "00008110 000A35C23C62801E"] {
+        for bad in [
+            "",
+            "00008110",
+            &"a1".repeat(21),
+            "00008110-000A35C23C62801G",
+            "00008110 000A35C23C62801E",
+        ] {
             assert!(!is_udid(bad), "{bad}");
         }
         assert_eq!(word("iPhone14,2\t<b>é"), "iPhone14,2b");

@@ -104,12 +104,7 @@ pub fn open_challenge(app: &App, challenge: &str) -> Option<(BuildId, RecipientI
 }
 
 /// Where the browser of a device goes that has just answered.
-pub fn registered_url(
-    app: &App,
-    build: &BuildId,
-    recipient: &RecipientId,
-    udid: &str,
-) -> String {
+pub fn registered_url(app: &App, build: &BuildId, recipient: &RecipientId, udid: &str) -> String {
     let subject = format!("registered~{build}~{recipient}~{udid}");
     let key = app.keys.sign_link(&subject, app.clock.now().plus(ENROLMENT_MS));
     format!("{}/download/registered?key={key}", app.settings.dashboard_url)

@@ -196,7 +196,9 @@ fn wrong_system(case: &Case<'_>) -> Option<Finding> {
         (Platform::Ios, System::Android) => {
             "This is an app for iPhone and iPad. Open the link on one of those."
         }
-        (Platform::Android, System::Ios) => "This is an Android app. Open the link on such a device.",
+        (Platform::Android, System::Ios) => {
+            "This is an Android app. Open the link on such a device."
+        }
         _ => return None,
     };
     finding(Weight::Blocks, text)
@@ -239,7 +241,8 @@ fn profile_end(case: &Case<'_>, profile: &Profile) -> Option<Finding> {
     }
     if at < case.now.plus(SOON_MS) {
         let days = at.since(case.now) / DAY_MS;
-        let text = format!("Its profile expires on {date}, in {days} days. Then it stops starting.");
+        let text =
+            format!("Its profile expires on {date}, in {days} days. Then it stops starting.");
         return finding(Weight::Warns, text);
     }
     None
@@ -275,7 +278,9 @@ fn device(case: &Case<'_>, profile: &Profile) -> Option<Finding> {
             "It installs only on devices that are in its profile. Register yours, so that the team \
              can add it.",
         ),
-        ([], [_, ..]) => finding(Weight::Warns, "None of your registered devices is in its profile."),
+        ([], [_, ..]) => {
+            finding(Weight::Warns, "None of your registered devices is in its profile.")
+        }
         (some, _) => {
             let names: Vec<_> = some.iter().map(|device| name(device)).collect();
             finding(Weight::Fits, format!("In its profile: {}.", names.join(", ")))
@@ -302,7 +307,10 @@ fn browser(case: &Case<'_>) -> Option<Finding> {
     if case.platform != Platform::Ios || !elsewhere {
         return None;
     }
-    finding(Weight::Warns, "Open this page in Safari: other browsers can neither install nor register.")
+    finding(
+        Weight::Warns,
+        "Open this page in Safari: other browsers can neither install nor register.",
+    )
 }
 
 #[cfg(test)]

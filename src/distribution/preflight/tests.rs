@@ -56,7 +56,12 @@ fn registered(udid: &str) -> Device {
 }
 
 /// Weights and texts of an iOS package before Safari.
-fn said(facts: &PackageFacts, agent: &str, device: Option<&str>, devices: &[Device]) -> Vec<String> {
+fn said(
+    facts: &PackageFacts,
+    agent: &str,
+    device: Option<&str>,
+    devices: &[Device],
+) -> Vec<String> {
     let visitor = Visitor::of(agent);
     let platform = match facts.format {
         PackageFormat::Ipa => Platform::Ios,
@@ -88,8 +93,11 @@ fn browsers_say_what_they_run_on() {
 fn a_package_that_nobody_can_install_says_so_and_no_more() {
     let store = facts(PackageFormat::Ipa, "99", Some(profile(ProfileKind::AppStore, &[], 0)));
     let found = said(&store, CHROME, None, &[]);
-    assert!(found.len() == 1 && found[0].starts_with("Blocks: This app is signed for the App Store"));
-    let ad_hoc = facts(PackageFormat::Ipa, "13.0", Some(profile(ProfileKind::AdHoc, &[UDID], DAY_MS)));
+    assert!(
+        found.len() == 1 && found[0].starts_with("Blocks: This app is signed for the App Store")
+    );
+    let ad_hoc =
+        facts(PackageFormat::Ipa, "13.0", Some(profile(ProfileKind::AdHoc, &[UDID], DAY_MS)));
     let visitor = Visitor::of(SAFARI);
     let over_http = Case {
         platform: Platform::Ios,
@@ -146,7 +154,10 @@ fn systems_versions_profiles_and_browsers_are_checked() {
     let found = said(&of("16.0", -1), SAFARI, Some(UDID), &[]);
     assert!(found[0].starts_with("Blocks: Its profile expired on 2024-03-09"), "{found:?}");
     let found = said(&of("16.0", 3 * DAY_MS), SAFARI, Some(UDID), &[]);
-    assert!(found[0].starts_with("Warns: Its profile expires on 2024-03-12, in 3 days"), "{found:?}");
+    assert!(
+        found[0].starts_with("Warns: Its profile expires on 2024-03-12, in 3 days"),
+        "{found:?}"
+    );
     assert!(said(&of("16.0", far), CHROME_IOS, Some(UDID), &[])[0].contains("in Safari"));
     assert!(said(&of("16.0", far), CHROME, None, &[])[0].contains("for iPhone and iPad"));
     let apk = |level: &str| facts(PackageFormat::Apk, level, None);

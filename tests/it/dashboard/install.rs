@@ -10,7 +10,9 @@ use shipmate::model::app::{App as AppRow, Platform};
 use shipmate::model::build::Outcome;
 use shipmate::model::distribution::Recipient;
 use shipmate::model::ids::{ArtifactId, BuildId};
-use shipmate::model::package::{Package, PackageFacts, PackageFormat, Profile, ProfileKind, Signing};
+use shipmate::model::package::{
+    Package, PackageFacts, PackageFormat, Profile, ProfileKind, Signing,
+};
 
 use super::groups::give_read;
 use super::{Browser, text};
@@ -123,7 +125,13 @@ async fn build(app: &TestApp, browser: &Browser, row: &AppRow) -> (BuildId, Arti
 
 async fn know(app: &TestApp, artifact: &ArtifactId, facts: PackageFacts) {
     let created_at = app.app.clock.now();
-    let package = Package { artifact_id: artifact.clone(), facts: Some(facts), error: None, icon_key: None, created_at };
+    let package = Package {
+        artifact_id: artifact.clone(),
+        facts: Some(facts),
+        error: None,
+        icon_key: None,
+        created_at,
+    };
     let mut tx = app.app.db.write().await.unwrap();
     assert!(db::packages::insert(&mut tx, &package).await.unwrap());
     tx.commit().await.unwrap();
@@ -141,12 +149,41 @@ fn signed(app: &TestApp, udid: &str, challenge: &str) -> Vec<u8> {
     let (key, certificate, list) = (file("device.key"), file("device.pem"), file("device.plist"));
     std::fs::write(&list, plist).unwrap();
     let run = |args: &[&str]| {
-        let output = Command::new("openssl").args(args).stderr(Stdio::piped()).output().expect("openssl is installed");
+        let output = Command::new("openssl")
+            .args(args)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("openssl is installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     };
-    run(&["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a device", "-keyout", &key, "-out", &certificate]);
-    run(&["smime", "-sign", "-binary", "-nodetach", "-outform", "DER", "-signer", &certificate, "-inkey", &key, "-in", &list])
+    run(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=a device",
+        "-keyout",
+        &key,
+        "-out",
+        &certificate,
+    ]);
+    run(&[
+        "smime",
+        "-sign",
+        "-binary",
+        "-nodetach",
+        "-outform",
+        "DER",
+        "-signer",
+        &certificate,
+        "-inkey",
+        &key,
+        "-in",
+        &list,
+    ])
 }
 
 fn between<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
