@@ -16,7 +16,7 @@ use crate::model::ids::BuildId;
 use crate::model::log::{ChunkMeta, Run, Stream};
 use crate::protocol::{LogReply, MAX_CHUNK_BYTES};
 
-use super::{Holder, hold, lost};
+use super::{Holder, hold, log_lines, lost};
 
 /// Step name of lines that the server writes itself.
 const SERVER_STEP: &str = "shipmate";
@@ -56,12 +56,43 @@ pub async fn append(
     if seq > head.next_seq {
         return Err(Error::Invalid(format!("seq: expected {}", head.next_seq)));
     }
-    let (bytes, lines, meta, data) = checked;
-    let chunk = NewChunk { attempt: holder.attempt, seq, bytes, lines, meta, data };
-    db::logs::append(&mut tx, &head, chunk).await?;
+    let Checked { meta, text, frame } = checked;
+    store(&mut tx, &head, (holder.attempt, seq), Body { meta: &meta, text: &text, frame }).await?;
     tx.wake_on_commit(Topic::Build(holder.build.clone()));
     tx.commit().await?;
     Ok(LogReply { next_seq: seq + 1 })
+}
+
+/// A chunk that is what it says.
+struct Body<'a> {
+    meta: &'a ChunkMeta,
+    text: &'a [u8],
+    frame: Vec<u8>,
+}
+
+/// Appends a chunk to the log and to its outline.
+async fn store(
+    tx: &mut Tx,
+    head: &LogHead,
+    (attempt, seq): (i64, i64),
+    body: Body<'_>,
+) -> Result<()> {
+    let Body { meta, text, frame } = body;
+    let mut outline = log_lines::read_outline(tx, &head.build_id).await?;
+    outline.extend(head.lines.unsigned_abs(), meta, text);
+    let outline = serde_json::to_string(&outline)
+        .map_err(|cause| Error::internal("writing an outline", cause))?;
+    db::logs::set_outline(tx, &head.build_id, &outline).await?;
+    let chunk = NewChunk {
+        attempt,
+        seq,
+        bytes: text.len() as i64,
+        lines: meta.lines as i64,
+        meta: serde_json::to_string(meta)
+            .map_err(|cause| Error::internal("writing chunk meta", cause))?,
+        data: frame,
+    };
+    db::logs::append(tx, head, chunk).await
 }
 
 async fn held_head(tx: &mut Tx, holder: Holder<'_>) -> Result<LogHead> {
@@ -73,8 +104,12 @@ async fn held_head(tx: &mut Tx, holder: Holder<'_>) -> Result<LogHead> {
     Ok(head)
 }
 
-/// (bytes, lines, meta JSON, frame) of a well-formed chunk.
-type Checked = (i64, i64, String, Vec<u8>);
+/// A well-formed chunk.
+struct Checked {
+    meta: ChunkMeta,
+    text: Vec<u8>,
+    frame: Vec<u8>,
+}
 
 /// Holds a chunk to what it says of itself: nothing of it is believed.
 fn check_chunk(body: &[u8]) -> Result<Checked> {
@@ -98,9 +133,7 @@ fn check_chunk(body: &[u8]) -> Result<Checked> {
     if steps > MAX_STEPS || meta.runs.iter().any(|run| usize::from(run.step) >= steps) {
         return Err(wrong("unknown step"));
     }
-    let json = serde_json::to_string(&meta)
-        .map_err(|cause| Error::internal("writing chunk meta", cause))?;
-    Ok((text.len() as i64, lines as i64, json, frame.to_vec()))
+    Ok(Checked { meta, text, frame: frame.to_vec() })
 }
 
 /// The plain text of one frame, never more than a chunk may hold.
@@ -136,11 +169,8 @@ pub(super) async fn write_line(app: &App, tx: &mut Tx, id: &BuildId, line: &str)
     };
     let data = zstd::bulk::compress(text.as_bytes(), 1)
         .map_err(|cause| Error::internal("compressing a log line", cause))?;
-    let meta = serde_json::to_string(&meta)
-        .map_err(|cause| Error::internal("writing chunk meta", cause))?;
-    let chunk =
-        NewChunk { attempt: head.attempt, seq: -1, bytes: text.len() as i64, lines: 1, meta, data };
-    db::logs::append(tx, &head, chunk).await
+    let body = Body { meta: &meta, text: text.as_bytes(), frame: data };
+    store(tx, &head, (head.attempt, -1), body).await
 }
 
 /// The state of a build's log.

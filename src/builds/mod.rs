@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod finish;
 pub mod fold;
 pub mod import;
+pub mod log_lines;
 pub mod logs;
 pub mod packages;
 pub mod pulls;

@@ -153,6 +153,38 @@ pub async fn list_chunks(
     .await
 }
 
+/// The chunk to start with when line `line` is sought, counted from 0: the last
+/// one that begins in an earlier line, because a chunk may begin in mid-line.
+pub async fn find_chunk_before(tx: &mut Tx, id: &BuildId, line: i64) -> Result<Option<ChunkHead>> {
+    sql("SELECT ordinal, attempt, seq, first_byte, first_line, bytes, lines, meta, blob_offset,
+           blob_bytes
+         FROM log_chunks WHERE build_id = $1 AND (first_line < $2 OR ordinal = 0)
+         ORDER BY first_line DESC, ordinal DESC LIMIT 1")
+    .bind(id)
+    .bind(line)
+    .opt(tx)
+    .await
+}
+
+/// JSON of `model::outline::Outline`; `None` for an empty log and for logs
+/// from before outlines were kept.
+pub async fn find_outline(tx: &mut Tx, id: &BuildId) -> Result<Option<String>> {
+    let row: Option<(String,)> =
+        sql("SELECT outline FROM log_outlines WHERE build_id = $1").bind(id).opt(tx).await?;
+    Ok(row.map(|r| r.0))
+}
+
+/// Keeps what the log is made of, so far.
+pub async fn set_outline(tx: &mut Tx, id: &BuildId, outline: &str) -> Result<()> {
+    sql("INSERT INTO log_outlines (build_id, outline) VALUES ($1, $2)
+         ON CONFLICT (build_id) DO UPDATE SET outline = excluded.outline")
+    .bind(id)
+    .bind(outline)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
 /// The compressed text of a chunk that is not folded yet.
 pub async fn find_data(tx: &mut Tx, id: &BuildId, ordinal: i64) -> Result<Option<Vec<u8>>> {
     let row: Option<(Option<Vec<u8>>,)> =

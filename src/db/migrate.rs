@@ -34,6 +34,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     33 "0033_devices",
     28 "0028_people",
     26 "0026_purge",
+    30 "0030_log_outlines",
 ];
 
 pub(super) fn migrator() -> Migrator {

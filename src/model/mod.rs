@@ -2,6 +2,7 @@
 //! clock, no wire format: everything here can be tested with a table.
 
 pub mod account;
+pub mod ansi;
 pub mod app;
 pub mod artifact;
 pub mod build;
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod incident;
 pub mod log;
 pub mod origin;
+pub mod outline;
 pub mod package;
 pub mod report;
 pub mod schedule;

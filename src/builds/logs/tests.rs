@@ -14,9 +14,9 @@ fn meta(bytes: u64, lines: u32) -> ChunkMeta {
 
 #[test]
 fn a_well_formed_chunk_passes() {
-    let (bytes, lines, _, frame) = check_chunk(&chunk(b"one\ntwo\n", &meta(8, 2))).unwrap();
-    assert_eq!((bytes, lines), (8, 2));
-    assert_eq!(unpack(&frame).unwrap(), b"one\ntwo\n");
+    let Checked { meta, text, frame } = check_chunk(&chunk(b"one\ntwo\n", &meta(8, 2))).unwrap();
+    assert_eq!((meta.lines, &text[..]), (2, &b"one\ntwo\n"[..]));
+    assert_eq!(unpack(&frame).unwrap(), text);
 }
 
 #[test]
