@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod finish;
 pub mod fold;
 pub mod import;
+pub mod links;
 pub mod log_lines;
 pub mod logs;
 pub mod packages;
@@ -20,6 +21,7 @@ pub mod results;
 pub mod schedule;
 pub mod source;
 pub mod statuses;
+pub mod trends;
 pub mod trigger;
 pub mod waiting;
 

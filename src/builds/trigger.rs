@@ -52,6 +52,24 @@ pub async fn trigger(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Bu
     queue(app, tx, request, &settings, &schemes).await
 }
 
+/// Queues a build of one of the schemes that the branch's settings name.
+///
+/// # Errors
+/// `Invalid` for a scheme that they do not name.
+pub async fn trigger_scheme(
+    app: &App,
+    tx: &mut Tx,
+    request: &Request<'_>,
+    scheme: &str,
+) -> Result<BuildId> {
+    let settings = db::settings::find_levels(tx, &request.app.id).await?.resolve(request.branch);
+    let known = settings.targets(request.app.platform);
+    let Some(at) = known.iter().position(|name| name == scheme) else {
+        return Err(Error::invalid_parameter("scheme"));
+    };
+    queue(app, tx, request, &settings, &known[at..=at]).await
+}
+
 /// Queues builds of these schemes, whatever the settings name today.
 pub(super) async fn trigger_schemes(
     app: &App,

@@ -56,7 +56,17 @@ const WAIT: Asset = Asset {
     media_type: "text/javascript; charset=utf-8",
     content: include_str!("../../web/js/wait.js"),
 };
-const ALL: &[&Asset] = &[&CSS, &MARK, &LOG, &OPS, &PEOPLE, &COPY, &WAIT];
+const BUILD_CSS: Asset = Asset {
+    name: "build.css",
+    media_type: "text/css; charset=utf-8",
+    content: include_str!("../../web/css/build.css"),
+};
+const BUILD_JS: Asset = Asset {
+    name: "build.js",
+    media_type: "text/javascript; charset=utf-8",
+    content: include_str!("../../web/js/build.js"),
+};
+const ALL: &[&Asset] = &[&CSS, &MARK, &LOG, &OPS, &PEOPLE, &COPY, &WAIT, &BUILD_CSS, &BUILD_JS];
 
 impl Asset {
     /// Content and name: `<16 hex>-app.css`.
@@ -84,6 +94,8 @@ pub struct Assets {
     /// Pages that wait for the server.
     #[allow(dead_code, reason = "the page that waits for a webhook comes next")]
     pub wait: String,
+    pub build_css: String,
+    pub build_js: String,
 }
 
 /// Made once: a digest of some kilobytes for every page would be waste.
@@ -95,6 +107,8 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     people: PEOPLE.path(),
     copy: COPY.path(),
     wait: WAIT.path(),
+    build_css: BUILD_CSS.path(),
+    build_js: BUILD_JS.path(),
 });
 
 /// One file, for ever.

@@ -33,12 +33,14 @@ mod page;
 mod place;
 mod public;
 mod qr;
+mod reports;
 mod session;
 mod sign_in;
 mod ssh;
 mod status;
 mod tester;
 mod two_factor;
+mod trends;
 mod words;
 
 /// Every page.
@@ -60,9 +62,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/{app_id}/builds", post(builds::start))
         .route("/apps/{app_id}/build/latest", get(public::latest))
         .route("/apps/{app_id}/build/{build_id}", get(public::build_for_anybody))
-        .route("/apps/{app_id}/build/{build_id}/cancel", post(build::cancel))
-        .route("/apps/{app_id}/build/{build_id}/log", get(build::follow))
-        .route("/apps/{app_id}/build/{build_id}/log.txt", get(build::download_log))
         .route("/api/statusImage", get(public::badge))
         .route("/public/apps/{app_id}/build/latest", get(public::latest_public))
         .route("/public/apps/{app_id}/build/{build_id}", get(public::build))
@@ -85,6 +84,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/{app_id}/devices", get(devices::list))
         .route("/apps/{app_id}/devices.txt", get(devices::export))
         .merge(groups::routes())
+        .merge(build::routes())
+        .merge(reports::routes())
+        .merge(trends::routes())
         .merge(operations::routes())
         .route("/{*path}", any(nowhere))
 }

@@ -36,6 +36,24 @@ pub fn span(ms: i64) -> String {
     }
 }
 
+/// `8 ms`, `1.2 s`, then as `span`.
+pub fn brief(ms: i64) -> String {
+    match ms {
+        ..1_000 => format!("{} ms", ms.max(0)),
+        1_000..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        _ => span(ms),
+    }
+}
+
+/// `12 %` of a whole; nothing of nothing is 0.
+pub fn percent(part: i64, whole: i64) -> String {
+    let figure = if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 };
+    match figure {
+        0.0..10.0 => format!("{figure:.1} %"),
+        _ => format!("{figure:.0} %"),
+    }
+}
+
 /// `512 B`, `1.5 KiB`, `20.0 MiB`.
 pub fn size(bytes: i64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -64,6 +82,9 @@ pub struct Shown {
     /// First line of the message.
     pub subject: String,
     pub trigger: String,
+    pub is_finished: bool,
+    /// When it began to run, in words.
+    pub started: String,
     pub created_at: String,
     pub when: String,
     pub took: String,
@@ -89,6 +110,8 @@ impl Shown {
             author: or_none(&build.commit_author),
             subject: build.commit_message.lines().next().unwrap_or_default().to_owned(),
             trigger: trigger(build),
+            is_finished: build.status.is_finished(),
+            started: build.started_at.map_or_else(|| NONE.into(), |at| ago(at, now)),
             created_at: moment(build.created_at),
             when: ago(build.created_at, now),
             took: build.started_at.map_or_else(|| NONE.into(), |at| span(ended.since(at))),
@@ -145,6 +168,12 @@ mod tests {
             [(-1, "0 s"), (4_200, "4 s"), (200_000, "3 min 20 s"), (7_500_000, "2 h 5 min")]
         {
             assert_eq!(span(ms), text);
+        }
+        for (ms, text) in [(-1, "0 ms"), (12, "12 ms"), (1_250, "1.2 s"), (61_000, "1 min 1 s")] {
+            assert_eq!(brief(ms), text);
+        }
+        for (part, whole, text) in [(1, 3, "33 %"), (0, 0, "0.0 %"), (1, 50, "2.0 %")] {
+            assert_eq!(percent(part, whole), text);
         }
         for (bytes, text) in [
             (0, "0 B"),

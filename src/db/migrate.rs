@@ -35,6 +35,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     28 "0028_people",
     26 "0026_purge",
     30 "0030_log_outlines",
+    31 "0031_test_history",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -43,6 +43,7 @@ pub mod ssh;
 pub mod statuses;
 pub mod storage;
 pub mod tokens;
+pub mod trends;
 mod value;
 pub mod variables;
 pub mod wake;

@@ -44,6 +44,25 @@ pub async fn list_tests(
     .await
 }
 
+/// The first tests in execution order; only failed or only passed ones on
+/// request.
+pub async fn list_some(
+    tx: &mut Tx,
+    id: &BuildId,
+    passed: Option<bool>,
+    limit: i64,
+) -> Result<Vec<TestResult>> {
+    sql("SELECT run, target, suite, name, passed, duration_ms, message, file, line
+         FROM test_results WHERE build_id = $1 AND (passed = $2 OR passed = $3)
+         ORDER BY ordinal LIMIT CAST($4 AS BIGINT)")
+    .bind(id)
+    .bind(passed.unwrap_or(true))
+    .bind(passed.unwrap_or(false))
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
 /// (count, passed).
 pub async fn count_tests(tx: &mut Tx, id: &BuildId) -> Result<(i64, i64)> {
     sql("SELECT COUNT(*), COUNT(*) FILTER (WHERE passed) FROM test_results WHERE build_id = $1")
@@ -85,6 +104,33 @@ pub async fn list_targets(tx: &mut Tx, id: &BuildId) -> Result<Vec<StoredTarget>
         .bind(id)
         .all(tx)
         .await
+}
+
+/// One target with its place in the list.
+pub async fn find_target(
+    tx: &mut Tx,
+    id: &BuildId,
+    ordinal: i64,
+) -> Result<Option<StoredTarget>> {
+    sql("SELECT name, coverage, files FROM coverage_targets WHERE build_id = $1 AND ordinal = $2")
+        .bind(id)
+        .bind(ordinal)
+        .opt(tx)
+        .await
+}
+
+/// (place, name, figure) of the first targets.
+pub async fn list_target_names(
+    tx: &mut Tx,
+    id: &BuildId,
+    limit: i64,
+) -> Result<Vec<(i64, String, f64)>> {
+    sql("SELECT ordinal, name, coverage FROM coverage_targets
+         WHERE build_id = $1 ORDER BY ordinal LIMIT CAST($2 AS BIGINT)")
+    .bind(id)
+    .bind(limit)
+    .all(tx)
+    .await
 }
 
 /// The targets' figures alone.

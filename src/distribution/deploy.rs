@@ -168,6 +168,25 @@ fn check(build: &Build) -> Result<()> {
     Ok(())
 }
 
+/// Why the build cannot be sent to anybody, for a person; `None` if it can.
+pub fn obstacle(build: &Build) -> Result<Option<String>> {
+    match check(build) {
+        Ok(()) => Ok(None),
+        Err(Error::Conflict(why)) => Ok(Some(why)),
+        Err(other) => Err(other),
+    }
+}
+
+/// Closes the build to testers, or opens it again (DEP-12); false if it was like
+/// that already.
+pub async fn set_disabled(tx: &mut Tx, build: &Build, disabled: bool) -> Result<bool> {
+    if build.disabled == disabled {
+        return Ok(false);
+    }
+    db::builds::set_disabled(tx, &build.id, disabled).await?;
+    Ok(true)
+}
+
 /// Sends a fresh success to the groups that want each build. The job may run
 /// twice; each group gets the build once (DEP-3).
 pub async fn deploy_each(app: &App, id: &BuildId) -> Result<()> {

@@ -162,6 +162,20 @@ impl Params {
         Ok(Some(entries).filter(|entries| !entries.is_empty()))
     }
 
+    /// Every value of a field that a form repeats, such as ticked boxes.
+    pub fn all(&self, name: &str) -> Result<Vec<String>> {
+        let Given::Form(text) = &self.given else { return Ok(Vec::new()) };
+        let values: Vec<String> = form_urlencoded::parse(text.as_bytes())
+            .filter(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.into_owned())
+            .collect();
+        let is_sane = |value: &String| value.len() <= MAX_TEXT_BYTES && !value.contains('\0');
+        if values.len() > MAX_LIST_ENTRIES || !values.iter().all(is_sane) {
+            return Err(Error::invalid_parameter(name));
+        }
+        Ok(values)
+    }
+
     /// A list that must have an entry: `Missing parameter "<name>"`.
     pub fn required_list(&self, name: &str) -> Result<Vec<String>> {
         self.opt_list(name)?.ok_or_else(|| missing(name))

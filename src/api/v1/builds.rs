@@ -10,6 +10,7 @@ use crate::api::v1::links;
 use crate::api::v1::wire;
 use crate::app::App;
 use crate::apps;
+use crate::builds::links::commit_page;
 use crate::builds::rebuild::{self as rebuilding, Again};
 use crate::builds::{self, cancel as cancelling, trigger as triggering, waiting};
 use crate::db;
@@ -166,7 +167,7 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(build: &'a Build) -> Result<Self> {
-        let page = |sha: &str| links::commit_page(&build.repo_url, sha);
+        let page = |sha: &str| commit_page(&build.repo_url, sha);
         let base = builds::destination_of(build)?;
         Ok(Self {
             build,

@@ -261,8 +261,7 @@ pub async fn set_disabled(
 ) -> Result<Response, Fault> {
     let mut tx = app.db.write().await?;
     let build = authorize_build(&mut tx, &actor, Access::Full, &id).await?;
-    if build.disabled != disabled {
-        db::builds::set_disabled(&mut tx, &id, disabled).await?;
+    if deploy::set_disabled(&mut tx, &build, disabled).await? {
         let action = if disabled { "build.disable" } else { "build.enable" };
         record(&app, &mut tx, &actor, &build, (action, "")).await?;
     }
