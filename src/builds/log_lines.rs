@@ -99,7 +99,16 @@ struct Taker {
 impl Taker {
     fn new(first: u64, count: u64) -> Self {
         let mark = (0, Stream::Stdout);
-        Self { first, count, lines: Vec::new(), bytes: 0, number: 0, text: Vec::new(), cut: false, mark }
+        Self {
+            first,
+            count,
+            lines: Vec::new(),
+            bytes: 0,
+            number: 0,
+            text: Vec::new(),
+            cut: false,
+            mark,
+        }
     }
 
     fn is_full(&self) -> bool {

@@ -128,12 +128,8 @@ pub async fn list(
     let may_build = authorize_app(&mut tx, &visit.actor, Access::Build, &id).await.is_ok();
     let may_manage = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await.is_ok();
     let Asked { branch, scheme, status } = &asked;
-    let filter = Filter {
-        branch: branch.as_deref(),
-        scheme: scheme.as_deref(),
-        status: *status,
-        before,
-    };
+    let filter =
+        Filter { branch: branch.as_deref(), scheme: scheme.as_deref(), status: *status, before };
     let mut found = db::builds::list(&mut tx, &id, &filter, PAGE + 1).await?;
     let known = db::apps::list_branches(&mut tx, &id).await?;
     let default = row.default_branch.as_deref().unwrap_or_default();

@@ -39,8 +39,8 @@ mod sign_in;
 mod ssh;
 mod status;
 mod tester;
-mod two_factor;
 mod trends;
+mod two_factor;
 mod words;
 
 /// Every page.

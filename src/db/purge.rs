@@ -18,6 +18,7 @@ const OF_BUILD: &[&str] = &[
     "DELETE FROM artifacts WHERE build_id = $1",
     "DELETE FROM test_results WHERE build_id = $1",
     "DELETE FROM coverage_targets WHERE build_id = $1",
+    "DELETE FROM log_outlines WHERE build_id = $1",
     "DELETE FROM log_chunks WHERE build_id = $1",
     "DELETE FROM build_logs WHERE build_id = $1",
     "DELETE FROM builds WHERE id = $1",

@@ -107,11 +107,7 @@ pub async fn list_targets(tx: &mut Tx, id: &BuildId) -> Result<Vec<StoredTarget>
 }
 
 /// One target with its place in the list.
-pub async fn find_target(
-    tx: &mut Tx,
-    id: &BuildId,
-    ordinal: i64,
-) -> Result<Option<StoredTarget>> {
+pub async fn find_target(tx: &mut Tx, id: &BuildId, ordinal: i64) -> Result<Option<StoredTarget>> {
     sql("SELECT name, coverage, files FROM coverage_targets WHERE build_id = $1 AND ordinal = $2")
         .bind(id)
         .bind(ordinal)

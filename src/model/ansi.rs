@@ -171,7 +171,9 @@ fn extended(rest: &mut impl Iterator<Item = u16>) -> Option<u8> {
                     let cube = n - 16;
                     Some(nearest(level(cube / 36), level(cube / 6 % 6), level(cube % 6)))
                 }
-                232..=255 => Some(nearest(8 + 10 * (n - 232), 8 + 10 * (n - 232), 8 + 10 * (n - 232))),
+                232..=255 => {
+                    Some(nearest(8 + 10 * (n - 232), 8 + 10 * (n - 232), 8 + 10 * (n - 232)))
+                }
                 _ => None,
             }
         }
@@ -220,8 +222,7 @@ mod tests {
         ];
         for (line, expected) in cases {
             let found = parts(line);
-            let found: Vec<_> =
-                found.iter().map(|p| (p.text.as_str(), p.class.as_str())).collect();
+            let found: Vec<_> = found.iter().map(|p| (p.text.as_str(), p.class.as_str())).collect();
             assert_eq!(found, expected, "{line:?}");
         }
     }

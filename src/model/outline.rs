@@ -129,7 +129,8 @@ mod tests {
     use crate::model::log::{Run, Stream};
 
     fn meta(runs: &[(u32, i64, u16)]) -> ChunkMeta {
-        let run = |&(lines, at, step)| Run { lines, partial: false, at, stream: Stream::Stdout, step };
+        let run =
+            |&(lines, at, step)| Run { lines, partial: false, at, stream: Stream::Stdout, step };
         let steps = vec!["clone".into(), "build".into()];
         ChunkMeta { bytes: 0, lines: 0, steps, runs: runs.iter().map(run).collect() }
     }

@@ -77,7 +77,11 @@ fn hits(needle: &str, pieces: &[Piece]) -> (u64, Vec<u64>) {
 #[test]
 fn search_sees_what_shows() {
     let pieces = [
-        piece(0, "Error here, error there\n\u{1b}[31mer\u{1b}[0mror\nnothing\nerr", &[(3, true, 1)]),
+        piece(
+            0,
+            "Error here, error there\n\u{1b}[31mer\u{1b}[0mror\nnothing\nerr",
+            &[(3, true, 1)],
+        ),
         piece(3, "or at the seam\nno\nlast error", &[(2, true, 1)]),
     ];
     assert_eq!(hits("ERROR", &pieces), (4, vec![0, 1, 3, 5]));

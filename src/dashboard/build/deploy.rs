@@ -109,8 +109,7 @@ impl Typed {
 
     fn addresses(&self) -> Result<Vec<Email>> {
         let split = self.testers.split([',', ';', ' ', '\n', '\r', '\t']);
-        let texts: Vec<String> =
-            split.filter(|text| !text.is_empty()).map(str::to_owned).collect();
+        let texts: Vec<String> = split.filter(|text| !text.is_empty()).map(str::to_owned).collect();
         groups::parse_testers(&texts)
     }
 }
@@ -169,9 +168,8 @@ async fn choice(tx: &mut Tx, group: Group, typed: &Typed) -> Result<Choice> {
 fn sent(deployment: &Deployment, recipients: &[Recipient]) -> Sent {
     let own: Vec<&Recipient> =
         recipients.iter().filter(|one| one.deployment_id == deployment.id).collect();
-    let count = |of: fn(&Recipient) -> Option<Millis>| {
-        own.iter().filter(|one| of(one).is_some()).count()
-    };
+    let count =
+        |of: fn(&Recipient) -> Option<Millis>| own.iter().filter(|one| of(one).is_some()).count();
     Sent {
         to: match deployment.group_name.as_str() {
             "" => "single addresses".into(),
@@ -228,13 +226,7 @@ pub(super) async fn send(
     page::redirect(&format!("/apps/{app_id}/build/{id}/deploy?done=sent"))
 }
 
-async fn order(
-    app: &App,
-    tx: &mut Tx,
-    visit: &Visit,
-    build: &Build,
-    typed: &Typed,
-) -> Result<()> {
+async fn order(app: &App, tx: &mut Tx, visit: &Visit, build: &Build, typed: &Typed) -> Result<()> {
     let emails = typed.addresses()?;
     let names = emails.iter().map(|email| email.typed().to_owned());
     let mut names: Vec<String> = names.collect();

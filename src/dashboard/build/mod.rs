@@ -138,7 +138,11 @@ fn tabs(path: &str, current: Tab) -> Vec<Link> {
         (Tab::Crashes, "Crashes", "/crashes"),
     ];
     all.into_iter()
-        .map(|(tab, text, end)| Link { text, path: format!("{path}{end}"), current: tab == current })
+        .map(|(tab, text, end)| Link {
+            text,
+            path: format!("{path}{end}"),
+            current: tab == current,
+        })
         .collect()
 }
 

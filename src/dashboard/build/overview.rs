@@ -221,14 +221,23 @@ mod tests {
 
     #[test]
     fn the_bar_is_full() {
-        let section =
-            |name: &str, began, ended| Section { name: name.into(), first: 0, began, ended, errors: 0 };
+        let section = |name: &str, began, ended| Section {
+            name: name.into(),
+            first: 0,
+            began,
+            ended,
+            errors: 0,
+        };
         let outline = Outline {
             // Of a clock that is an hour ahead.
-            steps: vec![section("clone", 3_600_000, 3_602_000), section("build", 3_605_000, 3_610_000)],
+            steps: vec![
+                section("clone", 3_600_000, 3_602_000),
+                section("build", 3_605_000, 3_610_000),
+            ],
             ..Outline::default()
         };
-        let build = crate::dashboard::build::sample(Millis(0), Some(Millis(5_000)), Some(Millis(20_000)));
+        let build =
+            crate::dashboard::build::sample(Millis(0), Some(Millis(5_000)), Some(Millis(20_000)));
         let (shares, total) = breakdown(&build, &outline, Millis(99_000));
         assert_eq!(total, 20_000);
         let seen: Vec<_> =

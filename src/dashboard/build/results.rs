@@ -91,7 +91,8 @@ impl Test {
 
 fn suite_title(test: &TestResult) -> String {
     let parts = [&test.run, &test.target, &test.suite];
-    let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    let parts: Vec<&str> =
+        parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
     parts.join(" › ")
 }
 

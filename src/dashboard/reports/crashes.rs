@@ -74,7 +74,11 @@ impl Row {
             .map(|member| text(&system, member))
             .find(|text| !text.is_empty())
             .unwrap_or_default();
-        let device = [device, text(&system, "hardware_system_name"), text(&system, "hardware_system_version")];
+        let device = [
+            device,
+            text(&system, "hardware_system_name"),
+            text(&system, "hardware_system_version"),
+        ];
         let device: Vec<&str> = device.into_iter().filter(|text| !text.is_empty()).collect();
         let kind = report.resolved.to_value();
         let title = match text(&kind, "exception_type") {
@@ -196,8 +200,7 @@ pub(super) async fn set_state(
     params: Params,
 ) -> Result<Response, PageFault> {
     visit.check_form(&app, &params)?;
-    let state: ItemState =
-        params.opt("state")?.ok_or_else(|| Error::invalid_parameter("state"))?;
+    let state: ItemState = params.opt("state")?.ok_or_else(|| Error::invalid_parameter("state"))?;
     let mut tx = app.db.write().await?;
     let row = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await?;
     let found = rows::find_group(&mut tx, &id, &group).await?.ok_or_else(Error::not_found)?;

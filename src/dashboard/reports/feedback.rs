@@ -164,8 +164,7 @@ pub(super) async fn set_state(
     params: Params,
 ) -> Result<Response, PageFault> {
     visit.check_form(&app, &params)?;
-    let state: ItemState =
-        params.opt("state")?.ok_or_else(|| Error::invalid_parameter("state"))?;
+    let state: ItemState = params.opt("state")?.ok_or_else(|| Error::invalid_parameter("state"))?;
     let mut tx = app.db.write().await?;
     let row = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await?;
     if feedback::set_state(&mut tx, &id, &item, state).await? {

@@ -116,9 +116,15 @@ mod tests {
             ],
         });
         let found = threads(&report);
-        assert_eq!(found.iter().map(|t| t.title.as_str()).collect::<Vec<_>>(), ["worker", "Thread 0"]);
+        assert_eq!(
+            found.iter().map(|t| t.title.as_str()).collect::<Vec<_>>(),
+            ["worker", "Thread 0"]
+        );
         let own = &found[0].frames[0];
-        assert_eq!((own.place.as_str(), own.file.as_str(), own.own), ("-[Cart pay]", "Cart.m:7", true));
+        assert_eq!(
+            (own.place.as_str(), own.file.as_str(), own.own),
+            ("-[Cart pay]", "Cart.m:7", true)
+        );
         assert_eq!(own.source, "      6    a;\n>     7    b;");
         let other = &found[1].frames[0];
         assert_eq!((other.place.as_str(), other.resolved), ("00ff + 8", false));

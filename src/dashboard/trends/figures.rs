@@ -29,9 +29,7 @@ fn labels(builds: &[&Build]) -> [String; 2] {
 fn row(app: &AppId, build: &Build, cells: &[(String, String)]) -> Row {
     let (shown, raw): (Vec<_>, Vec<_>) = cells.iter().cloned().unzip();
     let number = build.number.to_string();
-    let with = |first: String, rest: Vec<String>, date: String| {
-        [vec![first, date], rest].concat()
-    };
+    let with = |first: String, rest: Vec<String>, date: String| [vec![first, date], rest].concat();
     Row {
         shown: with(format!("#{number}"), shown, words::moment(build.created_at)),
         raw: with(number, raw, build.created_at.to_iso()),
@@ -45,7 +43,8 @@ fn seconds(ms: i64) -> (String, String) {
 
 /// How long builds waited and ran.
 pub(super) fn duration(app: &AppId, builds: &[Build]) -> Plot {
-    let ran: Vec<&Build> = builds.iter().rev().filter(|b| b.agent_id.is_some() || b.commit_sha != "").collect();
+    // A build that was cancelled in the queue never ran.
+    let ran: Vec<&Build> = builds.iter().rev().filter(|b| b.attempt > 0).collect();
     let times = |build: &Build| {
         let (start, end) = (build.started_at?, build.finished_at?);
         Some((start.since(build.created_at).max(0), end.since(start).max(0)))
@@ -105,7 +104,12 @@ pub(super) fn success(builds: &[Build], days: i64) -> Plot {
     Plot {
         key: "success",
         title: "Success rate",
-        columns: vec![if step == DAY_MS { "Day" } else { "Week from" }, "Succeeded", "Failed", "Rate"],
+        columns: vec![
+            if step == DAY_MS { "Day" } else { "Week from" },
+            "Succeeded",
+            "Failed",
+            "Rate",
+        ],
         rows: rows.collect(),
         drawing: plot::stacked(
             &counts,
@@ -198,11 +202,9 @@ pub(super) fn sizes(app: &AppId, sizes: &[Size]) -> Plot {
         title: "Package size",
         columns: vec!["Build", "Queued", "Package", "Size (bytes)"],
         rows: rows.collect(),
-        drawing: plot::lines(
-            &series,
-            [label(largest.first()), label(largest.last())],
-            |value| format!("{value:.1} MiB"),
-        ),
+        drawing: plot::lines(&series, [label(largest.first()), label(largest.last())], |value| {
+            format!("{value:.1} MiB")
+        }),
     }
 }
 

@@ -120,12 +120,7 @@ async fn show(
 }
 
 /// Every plot, and how many builds they are made of.
-async fn plots(
-    tx: &mut Tx,
-    id: &AppId,
-    asked: &Asked,
-    now: Millis,
-) -> Result<(Vec<Plot>, usize)> {
+async fn plots(tx: &mut Tx, id: &AppId, asked: &Asked, now: Millis) -> Result<(Vec<Plot>, usize)> {
     let (branch, since) = (asked.branch.as_deref(), asked.since(now));
     let builds = rows::list_finished(tx, id, branch, since, MAX_BUILDS).await?;
     let sizes = rows::list_sizes(tx, id, branch, since, MAX_BUILDS).await?;

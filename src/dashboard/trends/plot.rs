@@ -216,7 +216,9 @@ mod tests {
 
     #[test]
     fn scales_are_round() {
-        for (most, top) in [(0.0, 1.0), (0.3, 0.4), (1.0, 1.0), (7.0, 8.0), (11.0, 20.0), (100.0, 100.0)] {
+        for (most, top) in
+            [(0.0, 1.0), (0.3, 0.4), (1.0, 1.0), (7.0, 8.0), (11.0, 20.0), (100.0, 100.0)]
+        {
             assert!((ceiling(most) - top).abs() < 1e-9, "{most}: {}", ceiling(most));
         }
     }

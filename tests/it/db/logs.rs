@@ -155,4 +155,28 @@ on_both! {
         let places: Vec<_> = chunks.iter().map(|c| c.blob_offset).collect();
         assert_eq!(places, [None, Some(1 << 40), None]);
     }
+
+    async fn a_line_is_found_in_its_chunk(db: Db) {
+        let mut tx = write(&db).await;
+        let id = sample(&mut tx).await;
+        // First lines 0, 1 and 3; a chunk without a newline begins in line 4.
+        append(&mut tx, &id, 2, b"part", 0).await;
+        append(&mut tx, &id, 3, b"rest", 1).await;
+        for (line, ordinal) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (5, 4), (i64::MAX, 4)] {
+            let found = logs::find_chunk_before(&mut tx, &id, line).await.unwrap();
+            assert_eq!(found.map(|chunk| chunk.ordinal), Some(ordinal), "line {line}");
+        }
+        let none = BuildId::generate(T);
+        assert_eq!(logs::find_chunk_before(&mut tx, &none, 0).await.unwrap(), None);
+    }
+
+    async fn an_outline_is_replaced(db: Db) {
+        let mut tx = write(&db).await;
+        let id = sample(&mut tx).await;
+        assert_eq!(logs::find_outline(&mut tx, &id).await.unwrap(), None);
+        for outline in ["{}", ODD] {
+            logs::set_outline(&mut tx, &id, outline).await.unwrap();
+            assert_eq!(logs::find_outline(&mut tx, &id).await.unwrap().as_deref(), Some(outline));
+        }
+    }
 }

@@ -47,6 +47,7 @@ mod statuses;
 mod storage;
 mod tls;
 mod tokens;
+mod trends;
 
 /// A moment for rows whose time does not matter.
 const T: Millis = Millis(1_710_000_000_000);

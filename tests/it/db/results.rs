@@ -38,6 +38,8 @@ on_both! {
         let passed = results::list_tests(&mut tx, &id, Some(true)).await.unwrap();
         assert_eq!(passed, [tests[0].clone(), tests[2].clone()]);
         assert_eq!(results::count_tests(&mut tx, &id).await.unwrap(), (3, 2));
+        assert_eq!(results::list_some(&mut tx, &id, None, 2).await.unwrap(), tests[..2]);
+        assert_eq!(results::list_some(&mut tx, &id, Some(false), 9).await.unwrap(), tests[1..2]);
 
         results::clear(&mut tx, &id).await.unwrap();
         assert_eq!(results::count_tests(&mut tx, &id).await.unwrap(), (0, 0));
@@ -58,6 +60,11 @@ on_both! {
             results::insert_target(&mut tx, &id, ordinal, &targets[ordinal as usize]).await.unwrap();
         }
         results::insert_target(&mut tx, &id, 0, &target("other", 0.5)).await.unwrap();
+        let found = results::find_target(&mut tx, &id, 1).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&targets[1]));
+        assert_eq!(results::find_target(&mut tx, &id, 3).await.unwrap(), None);
+        let names = results::list_target_names(&mut tx, &id, 2).await.unwrap();
+        assert_eq!(names, [(0, "z".to_owned(), 0.1 + 0.2), (1, ODD.to_owned(), 0.0)]);
         assert_eq!(results::list_targets(&mut tx, &id).await.unwrap(), targets);
         assert_eq!(results::list_figures(&mut tx, &id).await.unwrap(), [0.1 + 0.2, 0.0, 1.0]);
         results::clear(&mut tx, &id).await.unwrap();
