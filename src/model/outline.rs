@@ -81,8 +81,7 @@ impl Outline {
             line += memchr::memchr_iter(b'\n', &text[counted..start]).count() as u64;
             counted = start;
             // `error:` ends many words that are none, such as `terror:`.
-            let inside_word = start > 0 && text[start - 1].is_ascii_alphabetic();
-            if !(inside_word && text[start].is_ascii_lowercase()) {
+            if !(text[start].is_ascii_lowercase() && ends_in_word(&text[..start])) {
                 self.error(line);
             }
         }
@@ -117,6 +116,14 @@ impl Outline {
             self.error_lines.push(line);
         }
     }
+}
+
+/// Whether a word goes on after `before`; the `m` that ends a colour is none.
+fn ends_in_word(before: &[u8]) -> bool {
+    let Some((last, rest)) = before.split_last() else { return false };
+    let code = rest.iter().rposition(|b| !(b.is_ascii_digit() || *b == b';'));
+    let ends_colour = *last == b'm' && code.is_some_and(|at| rest[..=at].ends_with(b"\x1b["));
+    last.is_ascii_alphabetic() && !ends_colour
 }
 
 fn cut(name: &str) -> &str {
@@ -156,8 +163,24 @@ mod tests {
         let mut outline = Outline::default();
         let text = b"ok\nsrc/a.c:1: error: FAILED\nterror: no\nTypeError: x\nw: y\n";
         outline.extend(7, &meta(&[(1, 1, 0), (4, 2, 1)]), text);
-        assert_eq!((outline.errors, outline.error_lines), (2, vec![8, 10]));
+        assert_eq!((outline.errors, outline.error_lines.clone()), (2, vec![8, 10]));
         assert_eq!(outline.steps.iter().map(|s| s.errors).collect::<Vec<_>>(), [0, 2]);
+    }
+
+    #[test]
+    fn colours_do_not_hide_an_error() {
+        for (text, errors) in [
+            ("\u{1b}[31merror: x\n", 1),
+            ("\u{1b}[1;31merror: x\n", 1),
+            ("\u{1b}[merror: x\n", 1),
+            ("mmerror: x\n", 0),
+            ("[31merror: x\n", 0),
+            ("error: x\n", 1),
+        ] {
+            let mut outline = Outline::default();
+            outline.extend(0, &meta(&[(1, 1, 0)]), text.as_bytes());
+            assert_eq!(outline.errors, errors, "{text:?}");
+        }
     }
 
     #[test]

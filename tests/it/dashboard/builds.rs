@@ -195,7 +195,7 @@ on_both! {
     }
 
     async fn a_page_hears_how_long_the_log_is(app: TestApp) {
-        let mut stage = Stage::set(app).await;
+        let stage = Stage::set(app).await;
         let (place, held) = stage.start("c").await;
         stage.agent.log(&held, 0, "one\n").await.expect(200);
         let request = stage.browser.client.get(format!("{}{place}/log/follow", stage.browser.server.url));
@@ -301,7 +301,7 @@ on_both! {
         let (place, held) = stage.start("c").await;
         stage.agent.commit(&held, &"a".repeat(40)).await.expect(204);
         let apk = artifact_id(stage.agent.upload(&held, "u1", "shop.apk", b"PK apk").await);
-        let facts = json!({ "facts": {
+        let facts = json!({ "attempt": held.attempt, "facts": {
             "format": "apk", "name": EVIL, "identifier": "org.example.shop", "version_name": "1.4",
             "version_code": "57", "min_os": "24", "permissions": [EVIL],
             "signing": { "schemes": ["v2"], "certificate": { "subject": EVIL, "sha256": "ab" } },
