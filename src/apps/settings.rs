@@ -14,6 +14,8 @@ use crate::model::settings::{Levels, Override, Refused, Resolved, Scope, Setting
 const MAX_OVERRIDES: usize = 200;
 /// Longest prefix, in bytes; git allows no longer branch names.
 const MAX_PREFIX: usize = 250;
+/// Longest list of changes in one entry of the activity log, in bytes.
+const MAX_DETAIL: usize = 4_000;
 /// Most builds that an organisation may be given at once.
 const MAX_RUNNING: i64 = 10_000;
 
@@ -27,6 +29,16 @@ impl From<Refused> for Error {
 /// Everything that is set for `app`.
 pub async fn levels(tx: &mut Tx, app: &AppId) -> Result<Levels> {
     db::settings::find_levels(tx, app).await
+}
+
+/// What changed, as the activity log keeps it.
+pub fn detail(changes: &[String]) -> String {
+    let mut text = changes.join("; ");
+    if text.len() > MAX_DETAIL {
+        text.truncate(text.floor_char_boundary(MAX_DETAIL));
+        text.push_str(" ..");
+    }
+    text
 }
 
 /// What a build of `branch` would get now.
@@ -71,7 +83,9 @@ pub async fn put_override(tx: &mut Tx, app: &AppId, new: &Override) -> Result<Ve
     Ok(new.settings.changes(before.map_or(&nothing, |o| &o.settings)))
 }
 
-fn check_scope(scope: &Scope) -> Result<()> {
+/// # Errors
+/// `Invalid`, naming `branch` or `prefix`.
+pub fn check_scope(scope: &Scope) -> Result<()> {
     match scope {
         Scope::Branch(name) => check_branch(name).map_err(|_| Error::invalid_parameter("branch")),
         Scope::Prefix(prefix) => {

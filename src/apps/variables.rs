@@ -149,6 +149,14 @@ fn check(kind: VariableKind, name: &str, value: &Secret) -> Result<()> {
     Ok(())
 }
 
+/// Which variable it is, for the activity log.
+pub fn told(kind: VariableKind, branch: Option<&str>) -> String {
+    match branch {
+        None | Some("") => kind.as_str().to_owned(),
+        Some(branch) => format!("{}, branch {branch}", kind.as_str()),
+    }
+}
+
 /// Removes a variable.
 ///
 /// # Errors

@@ -55,6 +55,13 @@ pub struct Plan<'a> {
     pub weekly: Weekly,
 }
 
+/// When it runs, for a person: `monday, friday at 02:30 Europe/Berlin`.
+pub fn told(schedule: &Schedule) -> String {
+    let weekly = &schedule.weekly;
+    let days: Vec<_> = weekly.weekdays().map(|day| format!("{day:?}").to_lowercase()).collect();
+    format!("{} at {} {}", days.join(", "), weekly.time(), weekly.zone())
+}
+
 /// The schedule, if it belongs to `app`.
 ///
 /// # Errors

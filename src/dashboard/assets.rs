@@ -92,7 +92,6 @@ pub struct Assets {
     /// Buttons that copy.
     pub copy: String,
     /// Pages that wait for the server.
-    #[allow(dead_code, reason = "the page that waits for a webhook comes next")]
     pub wait: String,
     pub build_css: String,
     pub build_js: String,

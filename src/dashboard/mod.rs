@@ -17,8 +17,10 @@ mod account;
 mod apps;
 mod assets;
 mod badge;
+mod bars;
 mod build;
 mod builds;
+mod defaults;
 mod deliveries;
 mod devices;
 mod enrolment;
@@ -27,14 +29,17 @@ mod forms;
 mod frame;
 mod groups;
 mod install;
+mod new_app;
 mod notice;
 mod operations;
+mod organisations;
 mod page;
 mod place;
 mod public;
 mod qr;
 mod reports;
 mod session;
+mod settings;
 mod sign_in;
 mod ssh;
 mod status;
@@ -68,9 +73,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/account/github-migration", get(notice::github_migration))
         .route("/connect/jira/{app_id}/callback", get(notice::jira))
         .route("/signup", get(notice::sign_up))
-        .route("/apps/wizard/build/select-repo", get(notice::wizard))
-        .route("/apps/wizard/build/select-source", get(notice::wizard))
         .merge(account::routes())
+        .merge(new_app::routes())
+        .merge(settings::routes())
+        .merge(organisations::routes())
+        .merge(defaults::routes())
         .merge(access_token::routes())
         .merge(two_factor::routes())
         .merge(ssh::routes())

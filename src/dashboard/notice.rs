@@ -1,14 +1,10 @@
 //! Addresses that old links and guides point at, where a page is still to come:
 //! each says plainly what works today.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::app::App;
 use crate::dashboard::page::{self, PageFault, Shell};
 
 #[derive(Template)]
@@ -33,13 +29,6 @@ fn notice(
 pub async fn sign_up() -> Result<Response, PageFault> {
     let text = "Accounts are not opened here: ask an owner of your organisation for an invitation.";
     notice(StatusCode::OK, "Accounts", text, String::new())
-}
-
-pub async fn wizard(State(app): State<Arc<App>>) -> Result<Response, PageFault> {
-    let text =
-        "Apps are added through the API, or by the administrator with `shipmate admin app add`.";
-    let command = format!("POST {}/v1/apps", app.settings.public_url);
-    notice(StatusCode::OK, "Add an app", text, command)
 }
 
 /// Where Jira leads back to after an OAuth 1.0a connection.

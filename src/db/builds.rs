@@ -197,6 +197,38 @@ pub async fn list(tx: &mut Tx, app: &AppId, filter: &Filter<'_>, limit: i64) -> 
     .await
 }
 
+/// A build as the list of apps shows it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Glance {
+    pub app_id: AppId,
+    pub id: BuildId,
+    pub number: i64,
+    pub status: String,
+    pub branch: String,
+    pub created_at: Millis,
+    pub started_at: Option<Millis>,
+    pub finished_at: Option<Millis>,
+}
+
+/// The last builds of every app that `actor` may see, at least `count` of each
+/// that has so many, in no particular order. One query for all apps: each
+/// app's part is a range of the index by app and time.
+pub async fn list_glances(tx: &mut Tx, actor: &Actor, count: i64) -> Result<Vec<Glance>> {
+    sql("SELECT b.app_id, b.id, b.number, b.status, b.branch, b.created_at, b.started_at,
+           b.finished_at
+         FROM apps a JOIN builds b ON b.app_id = a.id
+           AND b.created_at >= COALESCE((SELECT x.created_at FROM builds x
+             WHERE x.app_id = a.id ORDER BY x.created_at DESC, x.id DESC LIMIT 1 OFFSET CAST($3 AS BIGINT)), 0)
+         WHERE a.deleted_at IS NULL AND ($2
+           OR EXISTS (SELECT 1 FROM app_members m WHERE m.app_id = a.id AND m.user_id = $1)
+           OR EXISTS (SELECT 1 FROM org_members m WHERE m.org_id = a.org_id AND m.user_id = $1))")
+    .bind(&actor.user_id)
+    .bind(actor.is_admin)
+    .bind(count - 1)
+    .all(tx)
+    .await
+}
+
 /// Is anything queued? A cheap look before a write transaction is opened.
 pub async fn has_queued(tx: &mut Tx) -> Result<bool> {
     let (found,): (bool,) =

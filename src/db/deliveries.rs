@@ -137,6 +137,15 @@ pub async fn list_all(
     .await
 }
 
+/// Provider and time of the first delivery that came from outside.
+pub async fn find_first_heard(tx: &mut Tx, app: &AppId) -> Result<Option<(String, Millis)>> {
+    sql("SELECT provider, received_at FROM deliveries
+         WHERE app_id = $1 AND provider <> 'reconciliation' ORDER BY received_at, id LIMIT 1")
+    .bind(app)
+    .opt(tx)
+    .await
+}
+
 /// The app's oldest delivery that waits to be evaluated, up to `last`.
 pub async fn find_oldest_pending(tx: &mut Tx, last: &Delivery) -> Result<Option<Delivery>> {
     sql(concat!(

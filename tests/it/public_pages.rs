@@ -125,7 +125,6 @@ on_both! {
         let server = TestServer::start(&app.app).await;
         for path in [
             "/account/github-migration", "/signup", "/status",
-            "/apps/wizard/build/select-repo", "/apps/wizard/build/select-source",
         ] {
             let answer = server.call(Method::GET, path, None, "").await;
             assert_eq!(answer.status, 200, "{path}");

@@ -131,13 +131,6 @@ impl NewSchedule {
     }
 }
 
-/// One sentence for the activity log.
-fn told(schedule: &model::Schedule) -> String {
-    let weekly = &schedule.weekly;
-    let days: Vec<_> = weekly.weekdays().map(|day| format!("{day:?}").to_lowercase()).collect();
-    format!("{} at {} {}", days.join(", "), weekly.time(), weekly.zone())
-}
-
 /// The branch, if it may be scheduled: it must be one now.
 async fn branch_of(app: &App, row: &AppRow, body: &NewSchedule) -> Result<String> {
     if body.branch.is_empty() {
@@ -198,7 +191,7 @@ pub async fn add(
     let branch = branch_of(&app, &row, &body).await?;
     let mut tx = app.db.write().await?;
     let added = product::add(&app, &mut tx, &row, Plan { branch: &branch, weekly }).await?;
-    let (branch, detail) = (format!("branch {branch}"), told(&added));
+    let (branch, detail) = (format!("branch {branch}"), product::told(&added));
     let change = Change::of_app(&row, "schedule.add", &branch).detail(&detail);
     audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     tx.commit().await?;
@@ -239,10 +232,11 @@ pub async fn change(
     let branch = branch_of(&app, &row, &body).await?;
     let mut tx = app.db.write().await?;
     let before = product::find(&mut tx, &id, &schedule).await?;
-    let was = format!("{}: {}", before.branch, told(&before));
+    let was = format!("{}: {}", before.branch, product::told(&before));
     let plan = Plan { branch: &branch, weekly };
     let after = product::change(&app, &mut tx, before, plan).await?;
-    let (branch, detail) = (format!("branch {branch}"), format!("{was} -> {}", told(&after)));
+    let (branch, detail) =
+        (format!("branch {branch}"), format!("{was} -> {}", product::told(&after)));
     let change = Change::of_app(&row, "schedule.update", &branch).detail(&detail);
     audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     tx.commit().await?;
@@ -276,7 +270,7 @@ pub async fn delete(
     let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
     let before = product::find(&mut tx, &id, &schedule).await?;
     db::schedules::delete(&mut tx, &schedule).await?;
-    let (branch, detail) = (format!("branch {}", before.branch), told(&before));
+    let (branch, detail) = (format!("branch {}", before.branch), product::told(&before));
     let change = Change::of_app(&row, "schedule.delete", &branch).detail(&detail);
     audit::record(&mut tx, &actor, change, app.clock.now()).await?;
     tx.commit().await?;

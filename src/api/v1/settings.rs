@@ -25,9 +25,6 @@ use crate::model::ids::{AppId, BuildId};
 pub mod organisation;
 pub mod wire;
 
-/// Longest list of changes in one entry of the activity log, in bytes.
-const MAX_DETAIL: usize = 4_000;
-
 #[derive(OpenApi)]
 #[openapi(
     paths(
@@ -66,11 +63,7 @@ pub(super) async fn record(
     if changes.is_empty() {
         return Ok(());
     }
-    let mut text = changes.join("; ");
-    if text.len() > MAX_DETAIL {
-        text.truncate(text.floor_char_boundary(MAX_DETAIL));
-        text.push_str(" ..");
-    }
+    let text = product::detail(changes);
     audit::record(tx, actor, change.detail(&text), app.clock.now()).await
 }
 

@@ -203,7 +203,7 @@ async fn set(
     let place = place(owner, given.branch.as_deref())?;
     let plain = Plain { name, value: Secret::new(given.value), secret: given.hidden };
     product::set(app, &mut tx, place, kind, &plain).await?;
-    let detail = detail(kind, given.branch.as_deref());
+    let detail = product::told(kind, given.branch.as_deref());
     let change = owned.change("variable.set", &plain.name).detail(&detail);
     audit::record(&mut tx, actor, change, app.clock.now()).await?;
     tx.commit().await?;
@@ -223,7 +223,7 @@ async fn remove(
     let mut tx = app.db.write().await?;
     let owned = owner.authorize(&mut tx, actor).await?;
     product::remove(&mut tx, place, kind, name).await?;
-    let detail = detail(kind, branch.as_deref());
+    let detail = product::told(kind, branch.as_deref());
     let change = owned.change("variable.remove", name).detail(&detail);
     audit::record(&mut tx, actor, change, app.clock.now()).await?;
     tx.commit().await?;
@@ -235,13 +235,6 @@ fn place<'a>(owner: &'a Owner, branch: Option<&'a str>) -> Result<Place<'a>> {
         Owner::App(id) => Place::of_app(id, branch),
         Owner::Organisation(id) if branch.is_none() => Ok(Place::Organisation(id)),
         Owner::Organisation(_) => Err(Error::Invalid("branch: organisations have none".into())),
-    }
-}
-
-fn detail(kind: VariableKind, branch: Option<&str>) -> String {
-    match branch {
-        None | Some("") => kind.as_str().to_owned(),
-        Some(branch) => format!("{}, branch {branch}", kind.as_str()),
     }
 }
 

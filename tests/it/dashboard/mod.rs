@@ -14,7 +14,9 @@ mod builds;
 mod deliveries;
 mod groups;
 mod install;
+mod new_app;
 mod operations;
+mod settings;
 mod status;
 
 /// A browser: keeps the cookie, follows nothing.

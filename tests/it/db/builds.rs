@@ -245,3 +245,23 @@ on_both! {
         assert_eq!(found.iter().map(|b| b.id.clone()).collect::<Vec<_>>(), [first, second]);
     }
 }
+
+on_both! {
+    async fn the_last_builds_of_every_app_that_is_seen(db: Db) {
+        let mut tx = write(&db).await;
+        let ann = add_user(&mut tx, "ann@example.org").await;
+        let (mine, other) = (add_app(&mut tx).await, add_app(&mut tx).await);
+        db::accounts::set_app_access(&mut tx, &mine, &ann, Access::Read).await.unwrap();
+        for number in 1..=5 {
+            add_build(&mut tx, &mine, number, T.plus(number)).await;
+            add_build(&mut tx, &other, number, T.plus(number)).await;
+        }
+        let actor = |is_admin| Actor { user_id: ann.clone(), token_id: TokenId::generate(T), is_admin, scope: Scope::Admin };
+        let mut seen = builds::list_glances(&mut tx, &actor(false), 3).await.unwrap();
+        seen.sort_by_key(|glance| glance.number);
+        assert!(seen.iter().all(|glance| glance.app_id == mine && glance.status == "queued"));
+        assert_eq!(seen.iter().map(|glance| glance.number).collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!(builds::list_glances(&mut tx, &actor(true), 3).await.unwrap().len(), 6);
+        assert_eq!(builds::list_glances(&mut tx, &actor(false), 9).await.unwrap().len(), 5);
+    }
+}

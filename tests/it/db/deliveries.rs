@@ -96,6 +96,13 @@ on_both! {
         let before = Some((listed[1].received_at, listed[1].id.as_str()));
         let next = deliveries::list(&mut tx, &app, before, 10).await.unwrap();
         assert_eq!(ids(&next), [rows[1].id.clone(), rows[0].id.clone()]);
+        let mut own = row(&app, 0, "done");
+        own.provider = "reconciliation".into();
+        add(&mut tx, &own, None).await;
+        let first = deliveries::find_first_heard(&mut tx, &app).await.unwrap();
+        assert_eq!(first, Some(("github".into(), rows[0].received_at)));
+        let nobody = add_app(&mut tx).await;
+        assert_eq!(deliveries::find_first_heard(&mut tx, &nobody).await.unwrap(), None);
     }
 
     async fn old_deliveries_go_but_not_those_that_wait(db: Db) {
