@@ -30,6 +30,7 @@ macro_rules! in_browser {
 mod check;
 mod driver;
 mod full;
+mod operations;
 mod pages;
 mod sign_in;
 mod wire;
