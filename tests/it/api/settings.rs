@@ -81,6 +81,11 @@ on_both! {
             (&path, json!({ "selective": { "mode": "some" } }), "selective.mode"),
             (&path, json!({ "selective": { "mode": "only", "patterns": ["ios/**", "src/[a-"] } }), "\"selective\": \"src/[a-\" is not a pattern"),
             (&path, json!({ "forks": { "everyone": true } }), "everyone"),
+            // An array is no object, even with the members in order.
+            (&path, json!({ "selective": ["only", ["src/**"]] }), "selective"),
+            (&path, json!({ "forks": [] }), "forks"),
+            (&path, json!({ "android_ui_tests": [] }), "android_ui_tests"),
+            (&overrides, json!({ "branch": "a", "settings": [] }), "settings"),
             (&path, json!({ "schemes": ["A", "A"] }), "schemes"),
             (&path, json!({ "required_labels": ["xcode"] }), "required_labels"),
             (&path, json!({ "version_format": "x".repeat(501) }), "version_format"),
