@@ -1,5 +1,5 @@
 //! What the main loop costs, each figure beside a baseline of the same run:
-//! `cargo bench --bench main_loop [-- --write]`. Prints the ratios; with
+//! `cargo bench --bench main_loop [-- --write | --webhooks | --viewer]`. Prints the ratios; with
 //! `--write` also puts them into `docs/performance.md`.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
@@ -9,7 +9,12 @@ mod builds;
 mod log;
 mod rate;
 mod server;
+mod viewer;
 mod webhooks;
+/// The same few commands of WebDriver that the tests use.
+#[path = "../../tests/it/browser/wire.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod wire;
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -35,11 +40,15 @@ fn main() {
     if args.iter().any(|arg| arg == "--webhooks") {
         return println!("{}", render(&webhooks::measure()));
     }
+    if args.iter().any(|arg| arg == "--viewer") {
+        return println!("{}", render(&viewer::measure()));
+    }
     let mut rows = server::measure_start();
     rows.extend(rate::measure());
     rows.extend(builds::measure());
     rows.extend(log::measure());
     rows.extend(webhooks::measure());
+    rows.extend(viewer::measure());
     let report = render(&rows);
     println!("{report}");
     if args.iter().any(|arg| arg == "--write") {

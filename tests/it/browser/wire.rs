@@ -51,6 +51,12 @@ impl Drop for Driver {
     }
 }
 
+fn client() -> Client {
+    // Fails when something installed it already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().build().expect("a client")
+}
+
 /// One browser, until it is dropped.
 pub struct Session {
     http: Client,
