@@ -157,7 +157,9 @@ async fn report(app: &App, build: &Build, token: &Secret) -> anyhow::Result<()> 
         println!("  | {line}");
     }
     println!();
-    println!("Look at it through the API:");
+    println!("Look at it in a browser; sign in with the access token {}:", token.expose());
+    println!("{}/apps/{}/build/{}", app.settings.dashboard_url, build.app_id, build.id);
+    println!("Or through the API:");
     println!("{auth} {api}/v1/builds/{}", build.id);
     println!("{auth} {api}/v1/builds/{}/tests", build.id);
     println!("{auth} {api}/v1/builds/{}/logs", build.id);

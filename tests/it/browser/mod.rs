@@ -29,9 +29,12 @@ macro_rules! in_browser {
 
 mod check;
 mod driver;
+mod first_run;
 mod full;
+mod log;
 mod operations;
 mod pages;
+mod pictures;
 mod sign_in;
 mod wire;
 
