@@ -37,6 +37,7 @@ pub struct Full {
     /// A failed build with everything.
     pub build: BuildId,
     pub group: String,
+    pub delivery: String,
     pub feedback: FeedbackId,
     pub crash: CrashReportId,
 }
@@ -61,14 +62,34 @@ pub async fn fill(web: &Web) -> Full {
     reports(web, &app, &build, (&feedback, &crash)).await;
     let groups = call(web, &owner, &format!("/v1/apps/{}/deployment-groups", app.id)).await;
     let group = groups[0]["_id"].as_str().expect("every app has its first group").to_owned();
+    let delivery = deliver(web, &app).await;
     // One more waits, and nobody takes it.
     web.app.trigger(&app).await;
-    Full { owner, app, build, group, feedback, crash }
+    Full { owner, app, build, group, delivery, feedback, crash }
 }
 
 async fn call(web: &Web, person: &Person, path: &str) -> Value {
     let token = Some(person.token.expose());
     web.server.call(reqwest::Method::GET, path, token, "").await.expect(200).json()
+}
+
+/// A push that a provider tells of.
+async fn deliver(web: &Web, app: &AppRow) -> String {
+    let push = json!({
+        "ref": "refs/heads/main", "before": SHA, "after": SHA.replace('c', "d"),
+        "repository": { "clone_url": app.repo_url, "full_name": hostile(0) },
+        "pusher": { "name": hostile(1), "email": "ann@example.org" },
+        "head_commit": { "id": SHA.replace('c', "d"), "message": HOSTILE.join("\n"),
+            "author": { "name": hostile(2), "email": "ann@example.org" } },
+        "commits": [],
+    });
+    let url = format!("{}/api/webhook?appID={}", web.server.url, app.id);
+    let request = web.server.client.post(url).header("x-github-event", "push").json(&push);
+    let answer = crate::harness::server::Answer::of(request).await;
+    assert!(answer.status.is_success(), "{answer:?}");
+    web.app.run_jobs().await;
+    let rows = web.app.db.rows("SELECT id FROM deliveries").await;
+    rows[0][0].clone()
 }
 
 async fn build(web: &Web, app: &AppRow, outcome: Outcome) {

@@ -49,6 +49,8 @@ fn fill_in(pattern: &str, known: &BTreeMap<&str, String>) -> String {
 
 fn known(full: &Full) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
+        ("delivery_id", full.delivery.clone()),
+        ("organisation_id", full.app.org_id.to_string()),
         ("app_id", full.app.id.to_string()),
         ("build_id", full.build.to_string()),
         ("group_id", full.group.clone()),

@@ -97,11 +97,11 @@ in_browser! {
         web.enter(&ann).await;
         let browser = &web.browser;
         browser.go("/account").await;
-        browser.click("Show, rotate, revoke").await;
+        browser.click("Show, rotate, revoke, add").await;
         let old = Some(ann.token.expose());
         web.server.call(Method::GET, "/v1/apps", old, "").await.expect(200);
         browser.click("Rotate the token").await;
-        browser.sees("shown only this once").await;
+        browser.find("#token").await;
         let text = browser.text().await;
         let start = text.find("smp_").expect("the token is shown");
         let fresh = text[start..].split_whitespace().next().unwrap();

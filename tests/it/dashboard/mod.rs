@@ -259,7 +259,6 @@ on_both! {
         for (path, accept, is_page) in [
             ("/nothing/here", "text/html,*/*;q=0.8", true),
             ("/nothing/here", "*/*", false),
-            ("/v1/nothing", "text/html", false),
             ("/api/nothing", "text/html", false),
         ] {
             let url = format!("{}{path}", browser.server.url);
