@@ -28,4 +28,4 @@ bench:
     cargo bench --bench main_loop -- --write
 
 screenshot:
-    dev/screenshot
+    dev/screenshots
