@@ -40,6 +40,7 @@ pub struct Full {
     pub delivery: String,
     pub feedback: FeedbackId,
     pub crash: CrashReportId,
+    pub crash_group: String,
 }
 
 /// A text for a place that takes one line.
@@ -62,10 +63,11 @@ pub async fn fill(web: &Web) -> Full {
     reports(web, &app, &build, (&feedback, &crash)).await;
     let groups = call(web, &owner, &format!("/v1/apps/{}/deployment-groups", app.id)).await;
     let group = groups[0]["_id"].as_str().expect("every app has its first group").to_owned();
+    let crash_group = web.app.db.rows("SELECT group_id FROM crash_reports").await[0][0].clone();
     let delivery = deliver(web, &app).await;
     // One more waits, and nobody takes it.
     web.app.trigger(&app).await;
-    Full { owner, app, build, group, delivery, feedback, crash }
+    Full { owner, app, build, group, delivery, feedback, crash, crash_group }
 }
 
 async fn call(web: &Web, person: &Person, path: &str) -> Value {

@@ -49,13 +49,14 @@ fn fill_in(pattern: &str, known: &BTreeMap<&str, String>) -> String {
 
 fn known(full: &Full) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
+        ("crash_group_id", full.crash_group.clone()),
         ("delivery_id", full.delivery.clone()),
         ("organisation_id", full.app.org_id.to_string()),
         ("app_id", full.app.id.to_string()),
         ("build_id", full.build.to_string()),
         ("group_id", full.group.clone()),
         ("feedback_id", full.feedback.to_string()),
-        ("crash_id", full.crash.to_string()),
+        ("report_id", full.crash.to_string()),
         ("file", "0000000000000000-app.css".into()),
         ("platform", "android".into()),
     ])
@@ -83,6 +84,8 @@ in_browser! {
         let cookie = browser.cookie().await;
         let known = known(&full);
         for pattern in patterns() {
+            // Two kinds of groups have the same name in their patterns.
+            let pattern = pattern.replace("/crashes/{group_id}", "/crashes/{crash_group_id}");
             let path = fill_in(&pattern, &known);
             if is_page(&web, &cookie, &path).await {
                 checks.look(browser, &path).await;
