@@ -75,11 +75,6 @@ impl Browser {
         self.tell("Emulation.setEmulatedMedia", wanted).await;
     }
 
-    /// What other browsers call themselves.
-    pub async fn pretend(&self, user_agent: &str) {
-        self.tell("Network.setUserAgentOverride", json!({ "userAgent": user_agent })).await;
-    }
-
     /// A command of the DevTools protocol.
     pub async fn tell(&self, command: &str, params: Value) -> Value {
         let wanted = json!({ "cmd": command, "params": params });
@@ -155,12 +150,11 @@ impl Browser {
         self.session.act(element, "value", json!({ "text": text })).await.unwrap();
     }
 
-    /// Takes the entry with this text of a list.
-    pub async fn choose(&self, label: &str, text: &str) {
-        let path = format!(
-            "//select[@id=//label[normalize-space()='{label}']/@for]/option[normalize-space()='{text}']"
-        );
-        self.click_on(&self.find(&path).await).await;
+    /// What stands in the field with this label.
+    pub async fn field_value(&self, label: &str) -> String {
+        let field = self.field(label).await;
+        let value = self.session.property(&field, "value").await.unwrap();
+        value.as_str().unwrap_or_default().to_owned()
     }
 
     /// The control of a label, found as a person or a screen reader finds it.

@@ -94,7 +94,7 @@ async fn deliver(web: &Web, app: &AppRow) -> String {
     rows[0][0].clone()
 }
 
-async fn build(web: &Web, app: &AppRow, outcome: Outcome) {
+pub async fn build(web: &Web, app: &AppRow, outcome: Outcome) {
     let token = web.app.add_agent_token(&format!("agent {}", outcome.as_str())).await;
     let agent = FakeAgent::new(&web.server, &token, &hostile(0));
     web.app.trigger(app).await;

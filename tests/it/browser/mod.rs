@@ -28,6 +28,7 @@ macro_rules! in_browser {
 }
 
 mod check;
+mod distribution;
 mod driver;
 mod first_run;
 mod full;
@@ -35,6 +36,7 @@ mod log;
 mod operations;
 mod pages;
 mod pictures;
+mod settings;
 mod sign_in;
 mod wire;
 

@@ -129,6 +129,10 @@ impl Session {
         self.post(&format!("element/{}/{command}", on.0), body).await
     }
 
+    pub async fn property(&self, of: &Element, name: &str) -> Result<Value, Refusal> {
+        self.get(&format!("element/{}/property/{name}", of.0)).await
+    }
+
     pub async fn is_shown(&self, element: &Element) -> bool {
         let shown = self.get(&format!("element/{}/displayed", element.0)).await;
         shown.is_ok_and(|shown| shown == true)
