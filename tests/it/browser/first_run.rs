@@ -61,7 +61,13 @@ async fn printed_link(dir: &Path) -> String {
 async fn go(dir: &Path) {
     let repo = Repository::create(dir.join("repository"));
     repo.commit("buddybuild_postclone.sh", "#!/bin/sh\necho hello from the script\n", "Greet");
-    repo.commit("app/build.gradle", "plugins { id 'com.android.application' }\n", "Begin the app");
+    repo.commit("settings.gradle.kts", "include(\":app\")\n", "Begin");
+    repo.commit("build.gradle.kts", "", "Build");
+    repo.commit(
+        "app/build.gradle.kts",
+        "plugins { id(\"com.android.application\") }\n",
+        "Begin the app",
+    );
     let server = Fresh::start(dir, &[]);
     let link = printed_link(dir).await;
     let browser = Browser::open(&server.url()).await;
