@@ -75,11 +75,7 @@ impl Session {
     /// Starts Chromium with these arguments.
     pub async fn start(arguments: &[String]) -> Self {
         let driver = Driver::start();
-        let mut session = Self {
-            http: crate::harness::server::client(),
-            url: driver.url.clone(),
-            _driver: driver,
-        };
+        let mut session = Self { http: client(), url: driver.url.clone(), _driver: driver };
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             "goog:chromeOptions": { "args": arguments },
