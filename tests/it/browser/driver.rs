@@ -54,6 +54,7 @@ impl Browser {
         let session = Session::start(&arguments).await;
         let browser = Self { session, site: site.to_owned(), _profile: profile };
         browser.screen(Screen::Desktop).await;
+        browser.dark(false).await;
         browser
     }
 
@@ -71,7 +72,11 @@ impl Browser {
     /// Shows the page as somebody sees it who prefers a dark screen, or a light one.
     pub async fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        let wanted = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        // A page that scrolls smoothly moves away under the click.
+        let wanted = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": value },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         self.tell("Emulation.setEmulatedMedia", wanted).await;
     }
 

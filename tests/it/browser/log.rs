@@ -20,7 +20,7 @@ in_browser! {
         browser.sees("first line").await;
         browser.sees("running").await;
         // Colours are classes, because the policy forbids styles in the page.
-        assert!(browser.has(".log-sheet .tx span[class]").await);
+        browser.find(".log-sheet .tx span[class]").await;
         assert!(!browser.has("[style*=color]").await);
         let many: String = (0..2_000).map(|n| format!("line {n} of many\n")).collect();
         agent.log(&held, 1, &many).await.expect(200);
@@ -39,7 +39,7 @@ in_browser! {
         browser.go("/apps").await;
         browser.go(&format!("/apps/{}/build/{id}/log#L1000", row.id)).await;
         browser.sees("line 997 of many").await;
-        assert!(browser.has(".log-sheet .ln.marked").await);
+        browser.find(".log-sheet .ln.marked").await;
         assert_eq!(browser.complaints().await, Vec::<String>::new());
     }
 }
