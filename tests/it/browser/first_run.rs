@@ -62,7 +62,7 @@ async fn go(dir: &Path) {
     let repo = Repository::create(dir.join("repository"));
     repo.commit("buddybuild_postclone.sh", "#!/bin/sh\necho hello from the script\n", "Greet");
     repo.commit("settings.gradle.kts", "include(\":app\")\n", "Begin");
-    repo.commit("build.gradle.kts", "", "Build");
+    repo.commit("app/src/main/AndroidManifest.xml", "<manifest/>\n", "Declare");
     repo.commit(
         "app/build.gradle.kts",
         "plugins { id(\"com.android.application\") }\n",

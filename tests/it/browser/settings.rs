@@ -20,16 +20,22 @@ in_browser! {
         assert_eq!(name, "Möbel & Co ☺");
         browser.fill("Next build number", "70").await;
         browser.click("Set it").await;
-        browser.sees("70").await;
+        browser
+            .wait("the number is set", async || {
+                browser.path().await.contains("done=number").then_some(())
+            })
+            .await;
+        assert_eq!(browser.field_value("Next build number").await, "70");
         let token = Some(ann.token.expose());
         let path = format!("/v1/apps/{}", row.id);
         let app: Value = web.server.call(Method::GET, &path, token, "").await.expect(200).json();
         assert_eq!(app["app_name"], "Möbel & Co ☺");
-        // What does not fit stays in its field, beside what is wrong with it.
+        // What does not fit is refused at its field. It is not shown again: an
+        // address may hold a token.
         browser.fill("URL", "ftp://example.org/shop.git").await;
         browser.click("Use this repository").await;
         browser.find("#repo_url[aria-invalid=true]").await;
-        assert_eq!(browser.field_value("URL").await, "ftp://example.org/shop.git");
+        assert_eq!(browser.field_value("URL").await, "https://git.example.org/o/shop.git");
         // Deleting needs the name.
         browser.go(&format!("/apps/{}/settings", row.id)).await;
         browser.click("Delete this app").await;
