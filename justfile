@@ -27,5 +27,5 @@ deny:
 bench:
     cargo bench --bench main_loop -- --write
 
-screenshot:
+screenshots:
     dev/screenshots
