@@ -21,51 +21,30 @@ struct Asset {
     content: &'static str,
 }
 
-const CSS: Asset = Asset {
-    name: "app.css",
-    media_type: "text/css; charset=utf-8",
-    content: include_str!("../../web/css/app.css"),
-};
-const MARK: Asset = Asset {
-    name: "mark.svg",
-    media_type: "image/svg+xml",
-    content: include_str!("../../web/img/mark.svg"),
-};
-const LOG: Asset = Asset {
-    name: "log.js",
-    media_type: "text/javascript; charset=utf-8",
-    content: include_str!("../../web/js/log.js"),
-};
-const OPS: Asset = Asset {
-    name: "ops.css",
-    media_type: "text/css; charset=utf-8",
-    content: include_str!("../../web/css/ops.css"),
-};
-const PEOPLE: Asset = Asset {
-    name: "people.css",
-    media_type: "text/css; charset=utf-8",
-    content: include_str!("../../web/css/people.css"),
-};
-const COPY: Asset = Asset {
-    name: "copy.js",
-    media_type: "text/javascript; charset=utf-8",
-    content: include_str!("../../web/js/copy.js"),
-};
-const WAIT: Asset = Asset {
-    name: "wait.js",
-    media_type: "text/javascript; charset=utf-8",
-    content: include_str!("../../web/js/wait.js"),
-};
-const BUILD_CSS: Asset = Asset {
-    name: "build.css",
-    media_type: "text/css; charset=utf-8",
-    content: include_str!("../../web/css/build.css"),
-};
-const BUILD_JS: Asset = Asset {
-    name: "build.js",
-    media_type: "text/javascript; charset=utf-8",
-    content: include_str!("../../web/js/build.js"),
-};
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
+/// A file of `web/`.
+macro_rules! embed {
+    ($folder:literal, $name:literal, $media_type:expr) => {
+        Asset {
+            name: $name,
+            media_type: $media_type,
+            content: include_str!(concat!("../../web/", $folder, "/", $name)),
+        }
+    };
+}
+
+const CSS: Asset = embed!("css", "app.css", STYLE);
+const MARK: Asset = embed!("img", "mark.svg", IMAGE);
+const LOG: Asset = embed!("js", "log.js", SCRIPT);
+const OPS: Asset = embed!("css", "ops.css", STYLE);
+const PEOPLE: Asset = embed!("css", "people.css", STYLE);
+const COPY: Asset = embed!("js", "copy.js", SCRIPT);
+const WAIT: Asset = embed!("js", "wait.js", SCRIPT);
+const BUILD_CSS: Asset = embed!("css", "build.css", STYLE);
+const BUILD_JS: Asset = embed!("js", "build.js", SCRIPT);
 const ALL: &[&Asset] = &[&CSS, &MARK, &LOG, &OPS, &PEOPLE, &COPY, &WAIT, &BUILD_CSS, &BUILD_JS];
 
 impl Asset {
@@ -110,9 +89,13 @@ pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     build_js: BUILD_JS.path(),
 });
 
+/// The names that are served, made once: each holds a digest of its content.
+static FILES: LazyLock<Vec<(String, &Asset)>> =
+    LazyLock::new(|| ALL.iter().map(|asset| (asset.file(), *asset)).collect());
+
 /// One file, for ever.
 pub async fn serve(PathId(file): PathId<String>) -> Result<Response> {
-    let asset = ALL.iter().find(|asset| asset.file() == file).ok_or_else(Error::not_found)?;
+    let (_, asset) = FILES.iter().find(|(name, _)| *name == file).ok_or_else(Error::not_found)?;
     Ok(send(asset, "public, max-age=31536000, immutable"))
 }
 

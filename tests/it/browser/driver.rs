@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::wire::{Element, Session};
-use crate::harness::eventually;
+use super::wire::{Element, Refusal, Session};
+use crate::harness::{eventually, within_time};
 
 /// For a page to show what it should.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -170,8 +170,7 @@ impl Browser {
     /// All text of the page that can be seen; empty between two pages.
     pub async fn text(&self) -> String {
         let script = "return document.body ? document.body.innerText : ''";
-        let wanted = json!({ "script": script, "args": [] });
-        let value = self.session.post("execute/sync", wanted).await;
+        let value = self.execute("sync", script).await;
         value.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
@@ -181,18 +180,10 @@ impl Browser {
     }
 
     pub async fn sees_within(&self, within: Duration, text: &str) {
-        let end = tokio::time::Instant::now() + within;
-        loop {
-            let shown = self.text().await;
-            if shown.contains(text) {
-                return;
-            }
-            assert!(
-                tokio::time::Instant::now() < end,
-                "not within {within:?}: “{text}” on {}, which shows:\n{shown}",
-                self.path().await
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let shown = async || self.text().await.contains(text).then_some(());
+        if within_time(within, shown).await.is_none() {
+            let (path, shown) = (self.path().await, self.text().await);
+            panic!("not within {within:?}: “{text}” on {path}, which shows:\n{shown}");
         }
     }
 
@@ -208,16 +199,18 @@ impl Browser {
 
     /// Runs a script in the page; `return` gives its value.
     pub async fn script(&self, script: &str) -> Value {
-        let wanted = json!({ "script": script, "args": [] });
-        let answer = self.session.post("execute/sync", wanted).await;
-        answer.unwrap_or_else(|refusal| panic!("{refusal}"))
+        self.execute("sync", script).await.unwrap_or_else(|refusal| panic!("{refusal}"))
     }
 
     /// Runs a script that calls its last argument with its value.
     pub async fn script_later(&self, script: &str) -> Value {
+        self.execute("async", script).await.unwrap_or_else(|refusal| panic!("{refusal}"))
+    }
+
+    /// `how` is `sync` or `async`.
+    async fn execute(&self, how: &str, script: &str) -> Result<Value, Refusal> {
         let wanted = json!({ "script": script, "args": [] });
-        let answer = self.session.post("execute/async", wanted).await;
-        answer.unwrap_or_else(|refusal| panic!("{refusal}"))
+        self.session.post(&format!("execute/{how}"), wanted).await
     }
 
     /// What the console said since the last look: faults of scripts, refused

@@ -20,8 +20,7 @@ use tokio::time::Instant;
 /// Between two looks at a condition.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Looks until `condition` gives a value. This is the only place that waits
-/// for something to come true; nothing sleeps for a fixed time.
+/// Looks until `condition` gives a value.
 ///
 /// Fails the test once `within` has passed.
 pub async fn eventually<T>(
@@ -29,12 +28,22 @@ pub async fn eventually<T>(
     what: &str,
     condition: impl AsyncFn() -> Option<T>,
 ) -> T {
+    let found = within_time(within, condition).await;
+    found.unwrap_or_else(|| panic!("not within {within:?}: {what}"))
+}
+
+/// Like `eventually`, for a test that has more to say when it fails. This is the
+/// only place that waits for something to come true; nothing sleeps for a fixed
+/// time.
+pub async fn within_time<T>(within: Duration, condition: impl AsyncFn() -> Option<T>) -> Option<T> {
     let end = Instant::now() + within;
     loop {
         if let Some(value) = condition().await {
-            return value;
+            return Some(value);
         }
-        assert!(Instant::now() < end, "not within {within:?}: {what}");
+        if Instant::now() >= end {
+            return None;
+        }
         tokio::time::sleep(LOOK).await;
     }
 }
