@@ -43,12 +43,23 @@ fn main() {
     if args.iter().any(|arg| arg == "--viewer") {
         return println!("{}", render(&viewer::measure()));
     }
-    let mut rows = server::measure_start();
-    rows.extend(rate::measure());
-    rows.extend(builds::measure());
-    rows.extend(log::measure());
-    rows.extend(webhooks::measure());
-    rows.extend(viewer::measure());
+    let measures = [
+        server::measure_start,
+        rate::measure,
+        builds::measure,
+        log::measure,
+        webhooks::measure,
+        viewer::measure,
+    ];
+    let mut rows = Vec::new();
+    for measure in measures {
+        let measured = measure();
+        // What is known is not lost when a later one stops.
+        for row in &measured {
+            eprintln!("{}: {} beside {}: {}", row.what, row.ours, row.baseline, row.figure);
+        }
+        rows.extend(measured);
+    }
     let report = render(&rows);
     println!("{report}");
     if args.iter().any(|arg| arg == "--write") {
