@@ -6,6 +6,7 @@
 //! | Call | Body | Answer |
 //! |---|---|---|
 //! | `POST /agent/v1/hello` | `Hello` | 204; first call of an agent process: what an earlier process of this name held is lost |
+//! | `POST /agent/v1/examination` | `Examination` | 204; what the agent found on its machine, in place of what it found before; a server that does not know the call answers 404, which is no harm |
 //! | `POST /agent/v1/claim` | `ClaimRequest` | 200 `Assignment`, or 204 after `wait_ms` without work |
 //! | `POST /agent/v1/builds/{id}/heartbeat` | `Heartbeat` | 200 `HeartbeatReply`; long poll, renews the lease |
 //! | `POST /agent/v1/builds/{id}/commit` | `CommitReport` | 204 |
@@ -25,6 +26,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::agent::Finding;
 use crate::model::app::Platform;
 use crate::model::build::{FailureKind, Outcome, Phase, Trigger};
 use crate::model::ids::{AppId, ArtifactId, BuildId};
@@ -62,6 +64,14 @@ pub const MAX_ARTIFACTS: usize = 1_000;
 pub struct Hello {
     /// As in `ClaimRequest`.
     pub agent_name: String,
+}
+
+/// What the machine has; for administrators to read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Examination {
+    /// As in `ClaimRequest`.
+    pub agent_name: String,
+    pub findings: Vec<Finding>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

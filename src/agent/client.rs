@@ -23,9 +23,9 @@ use crate::model::artifact::ArtifactKind;
 use crate::model::ids::{ArtifactId, BuildId};
 use crate::model::secret::Secret;
 use crate::protocol::{
-    Assignment, ClaimRequest, CommitReport, CoverageBatch, Finish, Heartbeat, HeartbeatReply,
-    Hello, LogReply, MAX_JSON_BODY, MAX_SECURE_FILE_BYTES, PackageReport, Release, SecureFile,
-    TestBatch, UploadReply,
+    Assignment, ClaimRequest, CommitReport, CoverageBatch, Examination, Finish, Heartbeat,
+    HeartbeatReply, Hello, LogReply, MAX_JSON_BODY, MAX_SECURE_FILE_BYTES, PackageReport, Release,
+    SecureFile, TestBatch, UploadReply,
 };
 
 /// For an answer that the server does not make us wait for.
@@ -91,6 +91,12 @@ impl Client {
     /// Introduces a fresh process of the agent.
     pub async fn hello(&self, hello: &Hello) -> Result<(), CallError> {
         let call = self.request(Method::POST, self.url(&["hello"])).json(hello);
+        self.send(call, MAX_ANSWER).await.map(|_| ())
+    }
+
+    /// Tells what this machine has.
+    pub async fn examination(&self, seen: &Examination) -> Result<(), CallError> {
+        let call = self.request(Method::POST, self.url(&["examination"])).json(seen);
         self.send(call, MAX_ANSWER).await.map(|_| ())
     }
 

@@ -10,6 +10,7 @@ use crate::protocol::Label;
 pub mod client;
 mod collect;
 mod detect;
+pub mod doctor;
 mod environment;
 pub mod executor;
 #[cfg(test)]

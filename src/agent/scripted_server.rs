@@ -220,7 +220,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let words: Vec<&str> = path.trim_matches('/').split('/').collect();
     let (call, rest) = match &words[..] {
         // Greeted and forgotten: the scripts are about what comes after.
-        ["agent", "v1", "hello"] => return StatusCode::NO_CONTENT.into_response(),
+        ["agent", "v1", "hello" | "examination"] => return StatusCode::NO_CONTENT.into_response(),
         ["agent", "v1", "claim"] => ("claim", ""),
         ["agent", "v1", "builds", _, call] => (*call, ""),
         ["agent", "v1", "builds", _, call, rest] => (*call, *rest),

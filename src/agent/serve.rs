@@ -20,9 +20,10 @@ use crate::agent::client::error::CallError;
 use crate::agent::client::retry::Backoff;
 use crate::agent::executor::orphans::kill_orphans;
 use crate::agent::run::{self, RunContext};
-use crate::agent::{Config, spool};
+use crate::agent::{Config, doctor, spool};
+use crate::model::agent::FindingState;
 use crate::model::build::Outcome;
-use crate::protocol::{Assignment, CLAIM_WAIT_MS, ClaimRequest, Failure, Hello};
+use crate::protocol::{Assignment, CLAIM_WAIT_MS, ClaimRequest, Examination, Failure, Hello};
 
 mod attend;
 mod heartbeat;
@@ -42,12 +43,18 @@ pub struct Tuning {
     /// After the agent was told to stop, an ended build has this long to
     /// deliver its log and result before it is given back.
     pub farewell: Duration,
+    /// From the start to the first look at the machine, which must not slow
+    /// the start, and between two looks: disks fill, tools are updated.
+    pub examine_after: Duration,
+    pub examine_every: Duration,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         let farewell = Duration::from_secs(5);
-        Self { backoff: Backoff::default(), spool_limit: 2 << 30, farewell }
+        let (examine_after, examine_every) = (Duration::from_secs(2), Duration::from_secs(3_600));
+        let backoff = Backoff::default();
+        Self { backoff, spool_limit: 2 << 30, farewell, examine_after, examine_every }
     }
 }
 
@@ -97,6 +104,8 @@ async fn serve_work(
     if let Some(greeted) = agent.shutdown.run_until_cancelled(agent.say_hello()).await {
         greeted?;
     }
+    // Ends with the agent: it holds nothing that must be given back.
+    let _examiner = tokio::spawn(examine(agent.clone()));
     let mut running = JoinSet::new();
     for _ in 0..slots {
         running.spawn(serve_slot(agent.clone()));
@@ -125,6 +134,28 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
         std::fs::TryLockError::Error(error) => anyhow!("locking {shown}: {error}"),
     })?;
     Ok(file)
+}
+
+/// Looks at the machine now and then, and tells the server and the own log.
+async fn examine(agent: Arc<Agent>) {
+    let mut known = Vec::new();
+    let mut wait = agent.tuning.examine_after;
+    while agent.shutdown.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
+        wait = agent.tuning.examine_every;
+        let findings = doctor::examine(&agent.config.work_dir).await;
+        for bad in findings.iter().filter(|one| one.state == FindingState::Bad) {
+            if !known.contains(bad) {
+                tracing::warn!(subject = bad.subject, says = bad.says, "Builds will fail here");
+            }
+        }
+        known = findings.clone();
+        let seen = Examination { agent_name: agent.config.name.clone(), findings };
+        // An older server does not know the call, and one that is away gets
+        // the next look.
+        if let Err(error) = agent.client.examination(&seen).await {
+            tracing::debug!(%error, "The server did not take what this machine has");
+        }
+    }
 }
 
 async fn serve_slot(agent: Arc<Agent>) -> anyhow::Result<()> {

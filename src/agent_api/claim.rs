@@ -1,4 +1,4 @@
-//! The long polls: waiting for work, and waiting for a cancel while the lease
+//! How an agent introduces itself, and the long polls: waiting for work, and waiting for a cancel while the lease
 //! is renewed.
 
 use std::sync::Arc;
@@ -16,8 +16,10 @@ use crate::http::error::Fault;
 use crate::http::extract::PathId;
 use crate::http::reply;
 use crate::model::ids::BuildId;
+use crate::operations::agents;
 use crate::protocol::{
-    CLAIM_WAIT_MS, ClaimRequest, HEARTBEAT_MS, Heartbeat, HeartbeatReply, Hello, Release,
+    CLAIM_WAIT_MS, ClaimRequest, Examination, HEARTBEAT_MS, Heartbeat, HeartbeatReply, Hello,
+    Release,
 };
 
 use super::{Agent, Message, assignment};
@@ -31,6 +33,15 @@ pub async fn hello(
     Message(hello): Message<Hello>,
 ) -> Result<Response, Fault> {
     queue::hello(&app, &token, &hello).await?;
+    Ok(reply::no_content())
+}
+
+pub async fn examination(
+    State(app): State<Arc<App>>,
+    Agent(token): Agent,
+    Message(seen): Message<Examination>,
+) -> Result<Response, Fault> {
+    agents::examined(&app, &token, &seen).await?;
     Ok(reply::no_content())
 }
 

@@ -30,6 +30,7 @@ mod upload;
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/agent/v1/hello", post(claim::hello))
+        .route("/agent/v1/examination", post(claim::examination))
         .route("/agent/v1/claim", post(claim::claim))
         .route("/agent/v1/builds/{id}/heartbeat", post(claim::heartbeat))
         .route("/agent/v1/builds/{id}/release", post(claim::release))

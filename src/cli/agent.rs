@@ -6,9 +6,11 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{label, secret};
+use super::render::plain;
 use super::{Console, Failure, Result};
 use crate::agent;
 use crate::config::Flags;
+use crate::model::agent::FindingState;
 use crate::model::secret::Secret;
 use crate::protocol::Label;
 
@@ -36,9 +38,15 @@ pub struct AgentArgs {
     /// Checkouts, caches and logs not yet sent [default: shipmate-agent]
     #[arg(long, value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
+    /// Print what a build would find on this machine, and end; needs no server
+    #[arg(long)]
+    pub doctor: bool,
 }
 
 pub async fn run(args: AgentArgs, console: &mut Console) -> Result {
+    if args.doctor {
+        return doctor(&args, console).await;
+    }
     let (server, token) = args.connection(console)?;
     let config = super::load(&Flags::default(), console)?;
     super::serve::log_to_stderr(&config.log);
@@ -59,6 +67,22 @@ pub async fn run(args: AgentArgs, console: &mut Console) -> Result {
         }
     });
     agent::serve::serve(agent, stop).await.map_err(|error| Failure::failed(format!("{error:#}")))
+}
+
+/// Prints what the agent would tell its server; fails if builds would fail.
+async fn doctor(args: &AgentArgs, console: &mut Console) -> Result {
+    // The work folder need not exist yet; the disk is that of its parent.
+    let wanted = args.work_dir.as_deref().map_or(console.cwd.clone(), |dir| console.cwd.join(dir));
+    let exists = wanted.ancestors().find(|dir| dir.is_dir()).unwrap_or(&console.cwd).to_owned();
+    let findings = agent::doctor::examine(&exists).await;
+    for one in &findings {
+        let says = plain(&one.says);
+        console.print(&format!("{:<7} {:<12} {says}\n", one.state.as_str(), one.subject))?;
+    }
+    match findings.iter().find(|one| one.state == FindingState::Bad) {
+        Some(bad) => Err(Failure::failed(format!("builds will fail here: {}", bad.says))),
+        None => Ok(()),
+    }
 }
 
 impl AgentArgs {

@@ -27,6 +27,7 @@ fn the_stable_command_lines_parse() {
         "agent --server http://x --token t --name n --slots 2 --labels os=linux --labels a=b,c=d \
          --work-dir w",
         "agent --server http://x --token-file f",
+        "agent --doctor --work-dir d",
         "build . --scheme S --platform android --env A=b --env C= --artifacts out",
         "admin user add --email e@x --name N --admin --json",
         "admin user list --data-dir d",
@@ -649,4 +650,13 @@ async fn the_agent_finds_its_server_and_token() {
     assert!(matches!(connection(&shipmate, "agent"), Err(Failure::Usage(_))));
     shipmate.env.push(("SHIPMATE_TOKEN".into(), "v".into()));
     assert_eq!(found(connection(&shipmate, "agent")).unwrap(), "https://y v");
+}
+
+#[tokio::test]
+async fn the_doctor_needs_no_server() {
+    let shipmate = Shipmate::bare();
+    let ran = shipmate.run(&["agent", "--doctor", "--work-dir", "not/yet/there"]).await;
+    assert!(ran.out.contains("good    git          git version "), "{}", ran.out);
+    let is_bad = ran.out.lines().any(|line| line.starts_with("bad "));
+    assert_eq!(ran.code, u8::from(is_bad), "{}", ran.err);
 }

@@ -114,7 +114,7 @@ impl Shown {
             started: build.started_at.map_or_else(|| NONE.into(), |at| ago(at, now)),
             created_at: moment(build.created_at),
             when: ago(build.created_at, now),
-            took: build.started_at.map_or_else(|| NONE.into(), |at| span(ended.since(at))),
+            took: build.started_at.map_or_else(|| NONE.into(), |at| brief(ended.since(at))),
             tests: match build.tests_count {
                 Some(count) => format!("{} of {count} passed", build.tests_passed.unwrap_or(0)),
                 None => NONE.into(),

@@ -108,6 +108,27 @@ pub async fn belongs_to(tx: &mut Tx, agent: &AgentId, token: &TokenId) -> Result
     Ok(found)
 }
 
+/// Keeps what an agent found on its machine, as JSON.
+pub async fn set_findings(
+    tx: &mut Tx,
+    token: &TokenId,
+    agent_name: &str,
+    findings: &str,
+    now: Millis,
+) -> Result<()> {
+    sql("INSERT INTO agent_findings (token_id, agent_name, findings, examined_at)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (token_id, agent_name) DO UPDATE
+         SET findings = excluded.findings, examined_at = excluded.examined_at")
+    .bind(token)
+    .bind(agent_name)
+    .bind(findings)
+    .bind(now)
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
 /// An agent that has asked for work at some time.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Known {
@@ -122,6 +143,9 @@ pub struct Known {
     pub revoked: bool,
     /// Builds that it holds.
     pub holds: i64,
+    /// What it found on its machine, as JSON.
+    pub findings: Option<String>,
+    pub examined_at: Option<Millis>,
 }
 
 /// The latest seen first.
@@ -129,8 +153,10 @@ pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Known>> {
     sql("SELECT g.id, g.name, g.version, g.slots, g.first_seen_at, g.seen_at,
            t.name AS token_name, (t.revoked_at IS NOT NULL) AS revoked,
            (SELECT COUNT(*) FROM builds h
-             WHERE h.agent_id = g.id AND h.lease_until IS NOT NULL) AS holds
+             WHERE h.agent_id = g.id AND h.lease_until IS NOT NULL) AS holds,
+           f.findings, f.examined_at
          FROM agents g JOIN agent_tokens t ON t.id = g.token_id
+         LEFT JOIN agent_findings f ON f.token_id = g.token_id AND f.agent_name = g.name
          ORDER BY g.seen_at DESC, g.id LIMIT CAST($1 AS BIGINT)")
     .bind(limit)
     .all(tx)

@@ -2,6 +2,7 @@
 //! clock, no wire format: everything here can be tested with a table.
 
 pub mod account;
+pub mod agent;
 pub mod ansi;
 pub mod app;
 pub mod artifact;

@@ -194,7 +194,9 @@ on_both! {
         let ((claimed, at), triggered) = tokio::join!(waiting, triggering);
         assert!(claimed.is_some());
         assert!(at.saturating_duration_since(triggered) < Duration::from_secs(3));
-        FakeAgent::new(&server, &ann.token, "x").hello().await.expect(401);
+        let stranger = FakeAgent::new(&server, &ann.token, "x");
+        stranger.hello().await.expect(401);
+        stranger.examination(Vec::new()).await.expect(401);
         let mut tx = app.app.db.write().await.unwrap();
         shipmate::db::agents::revoke_tokens(&mut tx, "a", app.app.clock.now()).await.unwrap();
         tx.commit().await.unwrap();

@@ -272,7 +272,7 @@ class Viewer {
     button.append(make("span", "mark", open ? "▾" : "▸"), make("span", "name", part.name));
     node.append(button, make("span", "took", span(Math.max(0, part.ended - part.began))));
     node.append(make("span", "took", `${(part.end - part.first).toLocaleString("en")} lines`));
-    if (part.errors) node.append(make("span", "bad", `${part.errors.toLocaleString("en")} error lines`));
+    if (part.errors) node.append(make("span", "bad", part.errors === 1 ? "1 error line" : `${part.errors.toLocaleString("en")} error lines`));
     return node;
   }
 

@@ -95,7 +95,7 @@ pub(in crate::dashboard) async fn show(
         finished_at: moment(build.finished_at),
         pull_request: base.map(|base| (build.branch.clone(), base.branch)),
         breakdown,
-        total: words::span(total),
+        total: words::brief(total),
         inputs: inputs(build, settings.as_ref()),
         signing: signing(&packages),
         failed_tests,
@@ -131,7 +131,7 @@ fn breakdown(build: &Build, outline: &Outline, now: Millis) -> (Vec<Share>, i64)
         before += ms;
         shares.push(Share {
             name,
-            took: words::span(ms),
+            took: words::brief(ms),
             percent: words::percent(ms, total),
             x,
             width: place(before) - x,

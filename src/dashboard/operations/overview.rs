@@ -17,6 +17,7 @@ use crate::db;
 use crate::db::agents::Known;
 use crate::db::queue::AtWork;
 use crate::error::Result;
+use crate::model::agent::{Finding, FindingState};
 use crate::model::ids::AgentId;
 use crate::model::time::Millis;
 use crate::operations::health::{self, Health, State as Standing};
@@ -59,6 +60,11 @@ struct Agent {
     differs: bool,
     seen: String,
     builds: Vec<Work>,
+    /// What it found on its machine, and when; what is bad first.
+    findings: Vec<(Finding, &'static str)>,
+    /// How many are bad.
+    bad: usize,
+    examined: Option<String>,
 }
 
 struct Work {
@@ -160,6 +166,9 @@ fn agents(
             (false, true, _) => ("online, busy", "running"),
         };
         let held = running.iter().filter(|work| work.build.agent_id.as_ref() == Some(&one.id));
+        let mut findings: Vec<Finding> =
+            one.findings.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+        findings.sort_by_key(|finding| finding.state != FindingState::Bad);
         let started = |at_work: &AtWork| at_work.build.started_at.unwrap_or(now);
         Agent {
             state,
@@ -169,12 +178,25 @@ fn agents(
             differs: one.version != env!("CARGO_PKG_VERSION"),
             version: one.version,
             seen: words::ago(one.seen_at, now),
+            bad: findings.iter().filter(|one| one.state == FindingState::Bad).count(),
+            findings: findings.into_iter().map(shown_finding).collect(),
+            examined: one.examined_at.map(|at| words::ago(at, now)),
             builds: held.map(|at_work| work(at_work, started(at_work), now)).collect(),
             name: one.name,
             token: one.token_name,
         }
     };
     known.into_iter().map(shown).collect()
+}
+
+/// With the class of its pill.
+fn shown_finding(finding: Finding) -> (Finding, &'static str) {
+    let tone = match finding.state {
+        FindingState::Good => "success",
+        FindingState::Absent => "",
+        FindingState::Bad => "failed",
+    };
+    (finding, tone)
 }
 
 fn work(one: &AtWork, since: Millis, now: Millis) -> Work {

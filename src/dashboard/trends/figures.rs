@@ -38,7 +38,16 @@ fn row(app: &AppId, build: &Build, cells: &[(String, String)]) -> Row {
 }
 
 fn seconds(ms: i64) -> (String, String) {
-    (words::span(ms), format!("{:.1}", ms as f64 / 1000.0))
+    (words::brief(ms), format!("{:.1}", ms as f64 / 1000.0))
+}
+
+/// Milliseconds in the unit of an axis up to `longest`, and its name.
+fn unit_of(longest: i64) -> (f64, &'static str) {
+    match longest {
+        ..120_000 => (1_000.0, "s"),
+        120_000..7_200_000 => (60_000.0, "min"),
+        _ => (3_600_000.0, "h"),
+    }
 }
 
 /// How long builds waited and ran.
@@ -49,8 +58,10 @@ pub(super) fn duration(app: &AppId, builds: &[Build]) -> Plot {
         let (start, end) = (build.started_at?, build.finished_at?);
         Some((start.since(build.created_at).max(0), end.since(start).max(0)))
     };
+    let longest = ran.iter().filter_map(|b| times(b)).map(|(waited, took)| waited.max(took)).max();
+    let (unit, name) = unit_of(longest.unwrap_or_default());
     let of = |pick: fn((i64, i64)) -> i64| {
-        ran.iter().map(|b| times(b).map(|t| pick(t) as f64 / 60_000.0)).collect::<Vec<_>>()
+        ran.iter().map(|b| times(b).map(|t| pick(t) as f64 / unit)).collect::<Vec<_>>()
     };
     let series = [
         Series { name: "running", class: "s0", dot_class: "p0", values: of(|t| t.1) },
@@ -65,7 +76,7 @@ pub(super) fn duration(app: &AppId, builds: &[Build]) -> Plot {
         title: "Build duration and queue time",
         columns: vec!["Build", "Queued", "Ran (s)", "Waited (s)"],
         rows: rows.collect(),
-        drawing: plot::lines(&series, labels(&ran), |value| format!("{value:.1} min")),
+        drawing: plot::lines(&series, labels(&ran), |value| format!("{value:.1} {name}")),
     }
 }
 

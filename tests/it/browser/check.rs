@@ -1,6 +1,7 @@
 //! What every page is held to: axe-core finds nothing serious in either theme,
-//! html-validate nothing at all, nothing is wider than a phone, and the page
-//! asks no other host and breaks no rule of its own policy.
+//! html-validate nothing at all, nothing is wider than a phone, nothing moves
+//! after it was shown, it is small, and the page asks no other host and breaks
+//! no rule of its own policy.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,9 @@ fn tools() -> PathBuf {
     let target = option_env!("CARGO_TARGET_DIR").map_or("target", |dir| dir);
     Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("web-tools")
 }
+
+/// Most that a page and what it loads may be, in bytes as they are sent.
+const MAX_SENT: u64 = 150_000;
 
 /// Collects what is wrong, page after page, so that one run names everything.
 pub struct Checks {
@@ -38,6 +42,7 @@ impl Checks {
         browser.screen(Screen::Desktop).await;
         browser.dark(false).await;
         browser.go(path).await;
+        self.weight(browser, path).await;
         self.keep_source(browser, path).await;
         self.axe(browser, path, "light").await;
         browser.dark(true).await;
@@ -57,6 +62,39 @@ impl Checks {
         let title = browser.script("return document.querySelectorAll('h1').length").await;
         if title != 1 {
             self.wrong.push(format!("{path}: {title} headings of level 1"));
+        }
+    }
+
+    /// Right after the page was opened: what it took to show it, and whether
+    /// anything in it moved meanwhile.
+    async fn weight(&mut self, browser: &Browser, path: &str) {
+        let sent = browser
+            .script(
+                "return ['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))
+                   .reduce((sum, one) => sum + one.encodedBodySize, 0)",
+            )
+            .await;
+        if sent.as_u64().is_none_or(|sent| !(1..=MAX_SENT).contains(&sent)) {
+            self.wrong.push(format!("{path}: {sent} bytes are sent"));
+        }
+        self.stillness(browser, path).await;
+    }
+
+    /// Nothing that was shown moves, while the page loads and its scripts begin.
+    pub async fn stillness(&mut self, browser: &Browser, path: &str) {
+        let moved = browser
+            .script_later(
+                "const done = arguments[arguments.length - 1];
+                 const moved = [];
+                 const name = (one) => one.node?.outerHTML?.slice(0, 120) ?? 'something';
+                 new PerformanceObserver((list) => {
+                   for (const one of list.getEntries()) moved.push(...one.sources.map(name));
+                 }).observe({ type: 'layout-shift', buffered: true });
+                 requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(moved), 0)));",
+            )
+            .await;
+        if moved.as_array().is_none_or(|moved| !moved.is_empty()) {
+            self.wrong.push(format!("{path}: moves while it loads: {moved}"));
         }
     }
 

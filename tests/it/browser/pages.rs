@@ -91,6 +91,13 @@ in_browser! {
                 checks.look(browser, &path).await;
             }
         }
+        // The page that people open most, as a phone loads it.
+        browser.screen(Screen::Phone).await;
+        for tab in ["", "/log", "/tests"] {
+            let path = format!("/apps/{}/build/{}{tab}", full.app.id, full.build);
+            browser.go(&path).await;
+            checks.stillness(browser, &path).await;
+        }
         checks.finish();
     }
 }

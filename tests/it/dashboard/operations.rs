@@ -2,6 +2,7 @@
 //! agents did, and their buttons do what they say.
 
 use shipmate::db;
+use shipmate::model::agent::{Finding, FindingState};
 use shipmate::model::build::Outcome;
 use shipmate::model::ids::StatusId;
 use shipmate::model::package::{
@@ -52,7 +53,34 @@ fn facts(name: &str, expires_in_days: i64) -> PackageFacts {
     }
 }
 
+fn finding(subject: &str, state: FindingState, says: &str) -> Finding {
+    Finding { subject: subject.into(), state, says: says.into() }
+}
+
 on_both! {
+    async fn what_agents_found_is_shown(app: TestApp) {
+        let root = app.add_admin("root@example.org").await;
+        let mut browser = Browser::open(&app).await;
+        browser.sign_in(&root).await;
+        let agent = FakeAgent::new(&browser.server, &app.add_agent_token("rack").await, "mac-1");
+        let good = finding("git", FindingState::Good, "git version 9.9");
+        let bad = finding("disk", FindingState::Bad, "<b>0.1 GiB free</b>");
+        // Before it has ever asked for work.
+        agent.examination(vec![good.clone(), bad]).await.expect(204);
+        assert!(agent.claim("c1", 0).await.is_none());
+        let page = browser.page("/operations").await;
+        let at = |what: &str| page.find(what).unwrap_or_else(|| panic!("{what} is not in:\n{page}"));
+        assert!(at("builds will fail there") < at("&#60;b&#62;0.1 GiB free"), "{page}");
+        assert!(at("0.1 GiB free") < at("git version 9.9"), "what is bad comes first:\n{page}");
+        agent.examination(vec![good.clone()]).await.expect(204);
+        let page = browser.page("/operations").await;
+        assert!(!page.contains("builds will fail there") && page.contains("git version 9.9"), "{page}");
+        for wrong in [vec![good; 65], vec![finding("git", FindingState::Good, &"x".repeat(1_001))]] {
+            let refused = agent.examination(wrong).await.expect(400);
+            assert!(refused.error().contains("findings"), "{}", refused.error());
+        }
+    }
+
     async fn only_administrators_come_in(app: TestApp) {
         let ann = app.add_user("ann@example.org").await;
         let row = app.add_app(&ann, "Shop", "https://git.example.org/o/shop.git").await;

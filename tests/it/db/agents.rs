@@ -46,11 +46,18 @@ on_both! {
             limits: db::queue::Limits::default(),
         };
         assert!(db::queue::claim_next(&mut tx, &claim).await.unwrap().is_some());
+        for (findings, at) in [("[1]", 6), ("[2]", 7)] {
+            agents::set_findings(&mut tx, &token, "one", findings, Millis(at)).await.unwrap();
+        }
+        // Of an agent that has not asked for work yet.
+        agents::set_findings(&mut tx, &token, "three", "[]", Millis(8)).await.unwrap();
         agents::revoke_tokens(&mut tx, "rack", T).await.unwrap();
         let known = agents::list(&mut tx, 10).await.unwrap();
         let seen: Vec<_> = known.iter().map(|k| (k.name.as_str(), k.holds, k.slots, k.seen_at.0, k.revoked)).collect();
         assert_eq!(seen, [("two", 0, 3, 9, true), ("one", 1, 3, 5, true)]);
         assert_eq!((known[1].token_name.as_str(), known[1].version.as_str()), ("rack", "1.2"));
+        let looks = |k: &agents::Known| (k.findings.clone(), k.examined_at);
+        assert_eq!(known.iter().map(looks).collect::<Vec<_>>(), [(None, None), (Some("[2]".into()), Some(Millis(7)))]);
         let found = agents::list_labels(&mut tx).await.unwrap();
         assert_eq!(found, [(one.clone(), "gpu".to_owned(), ODD.to_owned()), (one.clone(), "os".to_owned(), "linux".to_owned())]);
         let running = db::queue::list_running(&mut tx, 10).await.unwrap();

@@ -3,6 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 use ring::digest;
 use serde::Serialize;
+use shipmate::model::agent::Finding;
 use shipmate::model::build::{FailureKind, Outcome, Phase};
 use shipmate::model::hex::hex;
 use shipmate::model::ids::{ArtifactId, BuildId};
@@ -10,8 +11,8 @@ use shipmate::model::log::{ChunkMeta, Run, Stream};
 use shipmate::model::report::{TargetCoverage, TestResult};
 use shipmate::model::secret::Secret;
 use shipmate::protocol::{
-    Assignment, ClaimRequest, CommitReport, CoverageBatch, Failure, Finish, Heartbeat, Hello,
-    Label, Release, TestBatch, UploadReply,
+    Assignment, ClaimRequest, CommitReport, CoverageBatch, Examination, Failure, Finish, Heartbeat,
+    Hello, Label, Release, TestBatch, UploadReply,
 };
 
 use super::server::{Answer, TestServer};
@@ -64,6 +65,10 @@ impl FakeAgent {
 
     pub async fn hello(&self) -> Answer {
         self.post("hello", &Hello { agent_name: self.name.clone() }).await
+    }
+
+    pub async fn examination(&self, findings: Vec<Finding>) -> Answer {
+        self.post("examination", &Examination { agent_name: self.name.clone(), findings }).await
     }
 
     pub fn claim_request(&self, claim_id: &str, wait_ms: u64) -> ClaimRequest {
