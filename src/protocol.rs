@@ -15,6 +15,7 @@
 //! | `POST /agent/v1/builds/{id}/coverage` | `CoverageBatch` | 204 |
 //! | `PUT /agent/v1/builds/{id}/artifacts/{upload_id}?attempt=&kind=&path=&bytes=&sha256=` | the file | 200 `UploadReply` |
 //! | `PUT /agent/v1/builds/{id}/packages/{artifact_id}` | `PackageReport` | 204; a server that does not know the call answers 404, which is no loss of the build |
+//! | `PUT /agent/v1/builds/{id}/sources?attempt=&bytes=` | lines that ran and their source, as in `sources` | 204; 404 as above |
 //! | `GET /agent/v1/builds/{id}/secure-files/{name}?attempt=` | - | 200 the file |
 //! | `POST /agent/v1/builds/{id}/finish` | `Finish` | 204 |
 //! | `POST /agent/v1/builds/{id}/release` | `Release` | 204; the build is queued again as if the lease had run out |
@@ -34,6 +35,8 @@ use crate::model::origin::Base;
 use crate::model::package::PackageFacts;
 use crate::model::report::{TargetCoverage, TestResult};
 use crate::model::secret::{Secret, on_wire};
+
+pub mod sources;
 
 /// A lease lives this long without a heartbeat, unless configured.
 pub const DEFAULT_LEASE_MS: u64 = 60_000;

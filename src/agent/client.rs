@@ -201,7 +201,31 @@ impl Client {
         body: &PackageReport,
     ) -> Result<(), CallError> {
         let url = self.url(&["builds", build.as_str(), "packages", artifact.as_str()]);
-        let call = self.request(Method::PUT, url).json(body);
+        self.send_extra(self.request(Method::PUT, url).json(body)).await
+    }
+
+    /// Stores lines and source of covered files; 404 is as for `package`.
+    pub async fn sources(
+        &self,
+        build: &BuildId,
+        attempt: i64,
+        body: Bytes,
+    ) -> Result<(), CallError> {
+        let mut url = self.build_url(build, "sources");
+        url.query_pairs_mut()
+            .append_pair("attempt", &attempt.to_string())
+            .append_pair("bytes", &body.len().to_string());
+        let slowest = Duration::from_secs(body.len() as u64 / SLOWEST_UPLOAD);
+        let call = self
+            .request(Method::PUT, url)
+            .timeout(CALL_TIMEOUT + slowest)
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .body(body);
+        self.send_extra(call).await
+    }
+
+    /// A call that older servers do not know.
+    async fn send_extra(&self, call: RequestBuilder) -> Result<(), CallError> {
         let result = exchange(call, MAX_ANSWER).await;
         self.observe(&result);
         let (status, answer) = result?;

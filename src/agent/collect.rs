@@ -5,8 +5,12 @@
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::agent::collect::files::{Found, Sweep};
+use crate::agent::collect::lines::{Covered, Lines};
+use crate::agent::collect::snippets::Snippets;
+use crate::agent::collect::sources::Sources;
 use crate::agent::plan::Plan;
 use crate::agent::report::{Report, ReportError};
 use crate::agent::workspace::Layout;
@@ -19,7 +23,10 @@ use crate::protocol::{
 };
 
 mod files;
+mod lines;
 pub mod packages;
+mod snippets;
+mod sources;
 
 /// Step name of all lines of this room.
 pub const STEP: &str = "collect";
@@ -61,17 +68,29 @@ async fn collect_reports(layout: &Layout, plan: &Plan, report: &Report) -> Resul
         report.system(STEP, &note).await;
     }
     let mut stored = 0;
+    let sources = Arc::new(Sources::new(&layout.workspace));
+    let mut snippets = Snippets::new(sources.clone(), report.clone());
+    let mut lines = Lines::new(sources, report.clone());
     for candidate in candidates {
         let path = candidate.file.path.clone();
         let name = candidate.file.relative.clone();
         let read = tokio::task::spawn_blocking(move || read_report(&path, &name)).await;
         match read.unwrap_or_else(|_| Err("the reader gave up".to_owned())) {
             Ok(formats::Report::Tests(tests)) if candidate.tests => {
-                let results = to_results(tests, &candidate);
+                let mut results = to_results(tests, &candidate);
+                (snippets, results) = blocking(snippets, results, |snippets, results| {
+                    snippets.add(results);
+                })
+                .await?;
                 send_tests(results, &candidate, &mut stored, report).await?;
             }
             Ok(formats::Report::Coverage(coverage)) if candidate.coverage => {
-                send_coverage(coverage, &candidate, report).await?;
+                for (target, files) in send_coverage(coverage, &candidate, report).await? {
+                    (lines, _) = blocking(lines, files, move |lines, files| {
+                        lines.add(target, std::mem::take(files));
+                    })
+                    .await?;
+                }
             }
             Ok(found) if candidate.by_glob => {
                 let what = match found {
@@ -88,7 +107,33 @@ async fn collect_reports(layout: &Layout, plan: &Plan, report: &Report) -> Resul
             }
         }
     }
-    Ok(())
+    send_lines(lines, report).await
+}
+
+/// Works on files away from the threads that serve.
+async fn blocking<A: Send + 'static, B: Send + 'static>(
+    mut tool: A,
+    mut thing: B,
+    work: impl FnOnce(&mut A, &mut B) + Send + 'static,
+) -> Result<(A, B), ReportError> {
+    tokio::task::spawn_blocking(move || {
+        work(&mut tool, &mut thing);
+        (tool, thing)
+    })
+    .await
+    .map_err(|error| ReportError::Io(std::io::Error::other(error)))
+}
+
+/// The lines of all covered files, in one call.
+async fn send_lines(lines: Lines, report: &Report) -> Result<(), ReportError> {
+    let (body, left_out) = lines.finish();
+    if left_out > 0 {
+        let line = format!("The lines of {left_out} covered files are left out: too much.");
+        report.system(STEP, &line).await;
+    }
+    let Some(body) = body else { return Ok(()) };
+    let sent = report.sources(body).await;
+    tell(sent, "The source of covered files", report).await
 }
 
 /// Reports by folder, then by pattern; each file once.
@@ -146,6 +191,7 @@ fn to_results(tests: formats::TestReport, candidate: &Candidate) -> Vec<TestResu
             message: case.message,
             file: case.file,
             line: case.line.map(i64::from),
+            snippet: None,
         })
         .collect()
 }
@@ -198,14 +244,20 @@ fn into_batches(results: Vec<TestResult>) -> Vec<Vec<TestResult>> {
     batches
 }
 
+/// The answer is what is known of lines, by the target's position in the build.
 async fn send_coverage(
     coverage: formats::CoverageReport,
     candidate: &Candidate,
     report: &Report,
-) -> Result<(), ReportError> {
+) -> Result<Vec<(i64, Vec<Covered>)>, ReportError> {
+    let mut lines = Vec::new();
     let name = &candidate.file.relative;
     report.system(STEP, &format!("{name}: coverage of {} targets.", coverage.targets.len())).await;
-    for target in coverage.targets {
+    for mut target in coverage.targets {
+        let take = |file: &mut formats::FileCoverage| {
+            (file.path.clone(), std::mem::take(&mut file.lines))
+        };
+        let covered = target.files.iter_mut().map(take).collect();
         let mut target = to_target(target);
         if !fits(&target) {
             target.files.iter_mut().for_each(|file| file.functions.clear());
@@ -217,10 +269,13 @@ async fn send_coverage(
             let line = format!("{name}: {:?} is too large; files left out.", target.name);
             report.system(STEP, &line).await;
         }
-        let sent = report.coverage(target).await;
-        tell(sent, name, report).await?;
+        match report.coverage(target).await {
+            Ok(Some(ordinal)) => lines.push((ordinal, covered)),
+            Ok(None) => {}
+            Err(error) => tell(Err(error), name, report).await?,
+        }
     }
-    Ok(())
+    Ok(lines)
 }
 
 fn fits(target: &TargetCoverage) -> bool {

@@ -121,17 +121,37 @@ impl Report {
         }
     }
 
-    /// Coverage of one target.
+    /// Coverage of one target. The answer is its position in the build, if
+    /// somebody wants to know its lines.
     ///
     /// # Errors
     /// See `ReportError`.
-    pub async fn coverage(&self, target: TargetCoverage) -> Result<(), ReportError> {
+    pub async fn coverage(&self, target: TargetCoverage) -> Result<Option<i64>, ReportError> {
         match self {
-            Self::Remote(report) => report.coverage(target).await,
+            Self::Remote(report) => report.coverage(target).await.map(Some),
             Self::Local(report) => {
                 report.coverage(target);
-                Ok(())
+                Ok(None)
             }
+        }
+    }
+
+    /// Lines and source of covered files, as `protocol::sources` packs them.
+    ///
+    /// # Errors
+    /// See `ReportError`.
+    pub async fn sources(&self, body: Vec<u8>) -> Result<(), ReportError> {
+        match self {
+            Self::Remote(report) => report.sources(body).await,
+            Self::Local(_) => Ok(()),
+        }
+    }
+
+    /// `text` with the registered secrets masked; it keeps its lines.
+    pub fn clean(&self, text: &str) -> String {
+        match self {
+            Self::Remote(report) => report.clean(text),
+            Self::Local(report) => report.clean(text),
         }
     }
 

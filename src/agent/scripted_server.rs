@@ -81,6 +81,7 @@ pub struct Record {
     pub commits: Vec<CommitReport>,
     pub tests: Vec<TestBatch>,
     pub coverage: Vec<CoverageBatch>,
+    pub sources: Vec<Vec<u8>>,
     /// By upload id: the query and the bytes.
     pub artifacts: BTreeMap<String, Received>,
     pub finishes: Vec<Finish>,
@@ -287,6 +288,7 @@ impl Shared {
             "commit" => record.commits.push(parse(&body)),
             "tests" => record.tests.push(parse(&body)),
             "coverage" => record.coverage.push(parse(&body)),
+            "sources" => record.sources.push(body.to_vec()),
             "finish" => record.finishes.push(parse(&body)),
             "release" => record.releases.push(parse(&body)),
             other => record.faults.push(format!("unknown call {other}")),

@@ -38,6 +38,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/agent/v1/builds/{id}/log", put(upload::log))
         .route("/agent/v1/builds/{id}/tests", post(report::tests))
         .route("/agent/v1/builds/{id}/coverage", post(report::coverage))
+        .route("/agent/v1/builds/{id}/sources", put(upload::sources))
         .route("/agent/v1/builds/{id}/artifacts/{upload}", put(upload::artifact))
         .route("/agent/v1/builds/{id}/packages/{artifact}", put(report::package))
         .route("/agent/v1/builds/{id}/secure-files/{name}", get(secure_files::download))

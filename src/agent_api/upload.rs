@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::builds::artifacts::{self, Upload};
-use crate::builds::{Holder, logs};
+use crate::builds::{Holder, logs, sources as source_files};
 use crate::error::Error;
 use crate::http::body;
 use crate::http::error::Fault;
@@ -35,6 +35,19 @@ pub async fn log(
     let (parts, body) = request.into_parts();
     let bytes = body::read(&parts.headers, body, MAX_CHUNK_BODY).await?;
     Ok(reply::ok(&logs::append(&app, holder, seq, bytes).await?)?)
+}
+
+pub async fn sources(
+    State(app): State<Arc<App>>,
+    Agent(token): Agent,
+    PathId(build): PathId<BuildId>,
+    query: Query,
+    body: Body,
+) -> Result<Response, Fault> {
+    let holder = Holder { token: &token, build: &build, attempt: query.parse("attempt")? };
+    let bytes = query.parse("bytes")?;
+    source_files::store(&app, holder, bytes, body.into_data_stream()).await?;
+    Ok(reply::no_content())
 }
 
 pub async fn artifact(

@@ -17,6 +17,8 @@ pub enum BlobKey {
     Log(BuildId),
     /// A picture, video or device log that came with feedback or a crash.
     Media(MediaId),
+    /// Lines that ran and their source, of one attempt of a build.
+    Sources(BuildId, i64),
 }
 
 impl BlobKey {
@@ -33,6 +35,7 @@ impl std::fmt::Display for BlobKey {
             Self::SecureFile(id) => write!(f, "secure-files/{id}"),
             Self::Log(build) => write!(f, "logs/{build}.zst"),
             Self::Media(id) => write!(f, "media/{id}"),
+            Self::Sources(build, attempt) => write!(f, "sources/{build}/{attempt}"),
         }
     }
 }

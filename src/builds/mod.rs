@@ -20,6 +20,7 @@ pub mod rebuild;
 pub mod results;
 pub mod schedule;
 pub mod source;
+pub mod sources;
 pub mod statuses;
 pub mod trends;
 pub mod trigger;

@@ -5,7 +5,9 @@ use crate::app::App;
 use crate::db;
 use crate::db::results::StoredTarget;
 use crate::error::{Error, Result};
-use crate::model::report::{FileCoverage, FunctionCoverage, TargetCoverage, TestResult};
+use crate::model::report::{
+    FileCoverage, FunctionCoverage, Snippet, TargetCoverage, TestResult,
+};
 use crate::model::text::cut;
 use crate::protocol::{CoverageBatch, MAX_TESTS_PER_BATCH, MAX_TESTS_PER_BUILD, TestBatch};
 
@@ -15,6 +17,8 @@ use super::{Holder, hold};
 const MAX_NAME: usize = 1_000;
 /// Longest failure message, in bytes; the rest is cut.
 const MAX_MESSAGE: usize = 64 << 10;
+/// Longest source around a failure, in bytes; the rest is cut.
+const MAX_SNIPPET: usize = 8 << 10;
 /// Coverage targets of one build.
 pub(super) const MAX_TARGETS: i64 = 10_000;
 
@@ -42,7 +46,8 @@ pub async fn add_tests(app: &App, holder: Holder<'_>, batch: &TestBatch) -> Resu
 }
 
 pub(super) fn bounded(test: &TestResult) -> TestResult {
-    let TestResult { run, target, suite, name, passed, duration_ms, message, file, line } = test;
+    let TestResult { run, target, suite, name, passed, duration_ms, message, file, line, snippet } =
+        test;
     TestResult {
         run: cut(run, MAX_NAME),
         target: cut(target, MAX_NAME),
@@ -53,6 +58,11 @@ pub(super) fn bounded(test: &TestResult) -> TestResult {
         message: message.as_deref().map(|m| cut(m, MAX_MESSAGE)),
         file: file.as_deref().map(|f| cut(f, MAX_NAME)),
         line: line.filter(|l| *l >= 0),
+        snippet: snippet.as_ref().filter(|_| !passed).map(|snippet| Snippet {
+            path: cut(&snippet.path, MAX_NAME),
+            text: cut(&snippet.text, MAX_SNIPPET),
+            ..*snippet
+        }),
     }
 }
 

@@ -37,6 +37,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     30 "0030_log_outlines",
     31 "0031_test_history",
     42 "0042_agent_findings",
+    39 "0039_sources",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -38,6 +38,7 @@ pub mod sealed;
 pub mod secure_files;
 pub mod sessions;
 pub mod settings;
+pub mod sources;
 pub mod sql;
 pub mod ssh;
 pub mod statuses;

@@ -17,6 +17,7 @@ const OF_BUILD: &[&str] = &[
     "DELETE FROM packages WHERE artifact_id IN (SELECT id FROM artifacts WHERE build_id = $1)",
     "DELETE FROM artifacts WHERE build_id = $1",
     "DELETE FROM test_results WHERE build_id = $1",
+    "DELETE FROM build_sources WHERE build_id = $1",
     "DELETE FROM coverage_targets WHERE build_id = $1",
     "DELETE FROM log_outlines WHERE build_id = $1",
     "DELETE FROM log_chunks WHERE build_id = $1",
@@ -63,12 +64,13 @@ pub async fn find_build(tx: &mut Tx, app: &AppId) -> Result<Option<BuildId>> {
     Ok(row.map(|(id,)| id))
 }
 
-/// Keys of the blobs of a build: files, icons, its log.
+/// Keys of the blobs of a build: files, icons, its log, sources.
 pub async fn list_build_blobs(tx: &mut Tx, build: &BuildId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = sql("SELECT blob_key FROM artifacts WHERE build_id = $1
          UNION ALL SELECT p.icon_key FROM packages p JOIN artifacts a ON a.id = p.artifact_id
            WHERE a.build_id = $1 AND p.icon_key IS NOT NULL
-         UNION ALL SELECT blob_key FROM build_logs WHERE build_id = $1 AND blob_key IS NOT NULL")
+         UNION ALL SELECT blob_key FROM build_logs WHERE build_id = $1 AND blob_key IS NOT NULL
+         UNION ALL SELECT blob_key FROM build_sources WHERE build_id = $1")
     .bind(build)
     .all(tx)
     .await?;

@@ -1,16 +1,19 @@
 //! Test results and coverage of builds.
 
 use crate::db::sql::{Tx, sql};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::ids::BuildId;
 use crate::model::report::TestResult;
 
 /// Stores the test at `ordinal`; a repeated call changes nothing.
 pub async fn insert_test(tx: &mut Tx, id: &BuildId, ordinal: i64, test: &TestResult) -> Result<()> {
-    let TestResult { run, target, suite, name, passed, duration_ms, message, file, line } = test;
+    let TestResult { run, target, suite, name, passed, duration_ms, message, file, line, snippet } =
+        test;
+    let snippet = snippet.as_ref().map(serde_json::to_string).transpose();
+    let snippet = snippet.map_err(|cause| Error::internal("writing a snippet", cause))?;
     sql("INSERT INTO test_results (build_id, ordinal, run, target, suite, name, passed,
-           duration_ms, message, file, line)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+           duration_ms, message, file, line, snippet)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (build_id, ordinal) DO NOTHING")
     .bind(id)
     .bind(ordinal)
@@ -23,6 +26,7 @@ pub async fn insert_test(tx: &mut Tx, id: &BuildId, ordinal: i64, test: &TestRes
     .bind(message.clone())
     .bind(file.clone())
     .bind(*line)
+    .bind(snippet)
     .exec(tx)
     .await?;
     Ok(())
@@ -34,7 +38,8 @@ pub async fn list_tests(
     id: &BuildId,
     passed: Option<bool>,
 ) -> Result<Vec<TestResult>> {
-    sql("SELECT run, target, suite, name, passed, duration_ms, message, file, line
+    sql("SELECT run, target, suite, name, passed, duration_ms, message, file, line,
+           snippet
          FROM test_results WHERE build_id = $1 AND (passed = $2 OR passed = $3)
          ORDER BY ordinal")
     .bind(id)
@@ -52,7 +57,8 @@ pub async fn list_some(
     passed: Option<bool>,
     limit: i64,
 ) -> Result<Vec<TestResult>> {
-    sql("SELECT run, target, suite, name, passed, duration_ms, message, file, line
+    sql("SELECT run, target, suite, name, passed, duration_ms, message, file, line,
+           snippet
          FROM test_results WHERE build_id = $1 AND (passed = $2 OR passed = $3)
          ORDER BY ordinal LIMIT CAST($4 AS BIGINT)")
     .bind(id)

@@ -10,7 +10,8 @@ pub struct Usage {
     pub app_id: AppId,
     pub app_name: String,
     pub deleted: bool,
-    /// `product`, `apk` and `file` are artifacts; `log`, `media`, `secure file`.
+    /// `product`, `apk` and `file` are artifacts; `log`, `source`,
+    /// `media`, `secure file`.
     pub kind: String,
     pub files: i64,
     pub bytes: i64,
@@ -28,6 +29,9 @@ pub async fn list_usage(tx: &mut Tx) -> Result<Vec<Usage>> {
            SELECT b.app_id, 'log' AS kind, COUNT(*) AS files, SUM(l.blob_bytes) AS bytes
              FROM build_logs l JOIN builds b ON b.id = l.build_id
              WHERE l.blob_bytes IS NOT NULL GROUP BY b.app_id
+           UNION ALL
+           SELECT b.app_id, 'source' AS kind, COUNT(*) AS files, SUM(s.bytes) AS bytes
+             FROM build_sources s JOIN builds b ON b.id = s.build_id GROUP BY b.app_id
            UNION ALL
            SELECT i.app_id, 'media' AS kind, COUNT(*) AS files, SUM(m.bytes) AS bytes
              FROM media m JOIN (SELECT id, app_id FROM feedbacks

@@ -16,6 +16,45 @@ pub struct TestResult {
     pub message: Option<String>,
     pub file: Option<String>,
     pub line: Option<i64>,
+    /// Where a failed test failed, with the source around it (TST-4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<Snippet>,
+}
+
+/// A few lines of a file of the workspace, with secrets masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snippet {
+    /// Below the workspace.
+    pub path: String,
+    /// The line that failed, from 1.
+    pub line: u32,
+    /// Number of the first line of `text`.
+    pub first: u32,
+    /// The lines, with `\n` between them.
+    pub text: String,
+}
+
+impl<D: sqlx::Database> sqlx::Type<D> for Snippet
+where
+    String: sqlx::Type<D>,
+{
+    fn type_info() -> D::TypeInfo {
+        String::type_info()
+    }
+
+    fn compatible(ty: &D::TypeInfo) -> bool {
+        String::compatible(ty)
+    }
+}
+
+/// Stored as JSON.
+impl<'r, D: sqlx::Database> sqlx::Decode<'r, D> for Snippet
+where
+    String: sqlx::Decode<'r, D>,
+{
+    fn decode(value: D::ValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        Ok(serde_json::from_str(&String::decode(value)?)?)
+    }
 }
 
 /// Coverage of one target; figures are fractions 0..1.

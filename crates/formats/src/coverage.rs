@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::ReadError;
 use crate::limits::{Limits, Meter};
-use crate::report::{CoverageReport, FileCoverage, FunctionCoverage, TargetCoverage};
+use crate::report::{
+    CoverageReport, FileCoverage, FunctionCoverage, LineCoverage, Ran, TargetCoverage,
+};
 use crate::text::{base_name, clip};
 
 mod cobertura;
@@ -85,7 +87,7 @@ struct Function {
 struct SourceFile {
     path: String,
     /// Whether each line that can run did.
-    lines: BTreeMap<u32, bool>,
+    lines: BTreeMap<u32, Ran>,
     /// The report's own sum.
     counted: Option<Figure>,
     /// Two sums came for this file. They cannot be merged, its lines can.
@@ -167,9 +169,11 @@ impl Ledger {
         &mut self.targets[id.target].files[id.file]
     }
 
-    /// A line that can run. Reported twice, it ran if either report says so.
-    fn line(&mut self, id: FileId, number: u32, has_run: bool) {
-        *self.source(id).lines.entry(number).or_default() |= has_run;
+    /// A line that can run. Reported twice, the better report counts: methods
+    /// repeat the lines of their class.
+    fn line(&mut self, id: FileId, number: u32, ran: Ran) {
+        let known = self.source(id).lines.entry(number).or_default();
+        *known = ran.max(*known);
     }
 
     /// The report's own sum for a file.
@@ -249,6 +253,11 @@ impl SourceFile {
             name: base_name(&self.path).to_owned(),
             coverage: figure.fraction(),
             functions,
+            lines: self
+                .lines
+                .into_iter()
+                .map(|(number, ran)| LineCoverage { number, ran })
+                .collect(),
             path: self.path,
         };
         (figure, file)
@@ -264,12 +273,12 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(lines: &BTreeMap<u32, bool>) -> Self {
+    fn new(lines: &BTreeMap<u32, Ran>) -> Self {
         let mut covered_before = Vec::with_capacity(lines.len() + 1);
         covered_before.push(0);
         let mut covered = 0;
-        for has_run in lines.values() {
-            covered += u64::from(*has_run);
+        for ran in lines.values() {
+            covered += u64::from(*ran != Ran::No);
             covered_before.push(covered);
         }
         Self { numbers: lines.keys().copied().collect(), covered_before }

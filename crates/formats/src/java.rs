@@ -68,7 +68,7 @@ impl Reading<'_> {
     fn line(&mut self, line: &str) {
         let is_inner = line.starts_with(['\t', ' ']);
         let line = line.trim();
-        if let Some(frame) = line.strip_prefix("at ").and_then(|rest| self.frame(rest)) {
+        if let Some(frame) = line.strip_prefix("at ").and_then(|rest| read_frame(rest, self.limits)) {
             if let Some((throwable, _)) = &mut self.now
                 && self.frames < MAX_FRAMES
             {
@@ -122,28 +122,28 @@ impl Reading<'_> {
             self.done.push(throwable);
         }
     }
+}
 
-    /// `com.example.Main.onCreate(Main.java:12)`, perhaps after a module.
-    fn frame(&self, text: &str) -> Option<Frame> {
-        let (call, rest) = text.split_once('(')?;
-        let (place, _) = rest.rsplit_once(')')?;
-        let call = match call.rsplit_once('/') {
-            // A lambda's class is numbered after a slash; other slashes end
-            // the names of a class loader and a module.
-            Some((before, after)) if !before.ends_with("Lambda") => after,
-            _ => call,
-        };
-        let (class, method) = call.trim().rsplit_once('.')?;
-        let (file, line) = read_place(place);
-        let name = |text: &str| clip(text, self.limits.max_name());
-        Some(Frame {
-            class: name(class),
-            method: name(method),
-            file: file.map(name),
-            line,
-            is_native: place == "Native Method",
-        })
-    }
+/// `com.example.Main.onCreate(Main.java:12)`, perhaps after a module.
+pub(crate) fn read_frame(text: &str, limits: &Limits) -> Option<Frame> {
+    let (call, rest) = text.split_once('(')?;
+    let (place, _) = rest.rsplit_once(')')?;
+    let call = match call.rsplit_once('/') {
+        // A lambda's class is numbered after a slash; other slashes end
+        // the names of a class loader and a module.
+        Some((before, after)) if !before.ends_with("Lambda") => after,
+        _ => call,
+    };
+    let (class, method) = call.trim().rsplit_once('.')?;
+    let (file, line) = read_place(place);
+    let name = |text: &str| clip(text, limits.max_name());
+    Some(Frame {
+        class: name(class),
+        method: name(method),
+        file: file.map(name),
+        line,
+        is_native: place == "Native Method",
+    })
 }
 
 /// File and line of what stands in the brackets.

@@ -13,7 +13,9 @@ pub mod java;
 pub mod jest;
 pub mod junit;
 mod limits;
+pub mod mapping;
 pub mod package;
+mod places;
 mod report;
 mod text;
 mod xml;
@@ -21,7 +23,8 @@ mod xml;
 pub use detect::read_report;
 pub use error::{Position, ReadError};
 pub use limits::Limits;
+pub use places::{Place, find_places};
 pub use report::{
-    CoverageReport, FileCoverage, FunctionCoverage, Outcome, Report, TargetCoverage, TestCase,
-    TestReport,
+    CoverageReport, FileCoverage, FunctionCoverage, LineCoverage, Outcome, Ran, Report,
+    TargetCoverage, TestCase, TestReport,
 };

@@ -74,6 +74,62 @@ pub struct FileCoverage {
     pub path: String,
     pub coverage: f64,
     pub functions: Vec<FunctionCoverage>,
+    /// Lines that can run, in order; empty where the report lists none.
+    #[serde(default)]
+    pub lines: Vec<LineCoverage>,
+}
+
+/// A line that can run. Travels as `[number, code]`, because a report has
+/// millions: the code is how often it ran, `-1` for fully, `-2` for partly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u32, i64)", into = "(u32, i64)")]
+pub struct LineCoverage {
+    pub number: u32,
+    pub ran: Ran,
+}
+
+/// Whether a line ran, the better the later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ran {
+    #[default]
+    No,
+    /// Some of its instructions or branches. JaCoCo does not count how often.
+    Partly,
+    /// All of them.
+    Fully,
+    Times(u32),
+}
+
+impl Ran {
+    /// Of a count that may have overflowed what its writer counts with.
+    pub(crate) fn of_count(count: f64) -> Self {
+        // Casts saturate; a fraction of a run is one.
+        if count > 0.0 { Self::Times((count as u32).max(1)) } else { Self::No }
+    }
+}
+
+impl From<(u32, i64)> for LineCoverage {
+    fn from((number, code): (u32, i64)) -> Self {
+        let ran = match code {
+            0 => Ran::No,
+            -1 => Ran::Fully,
+            1.. => Ran::Times(u32::try_from(code).unwrap_or(u32::MAX)),
+            _ => Ran::Partly,
+        };
+        Self { number, ran }
+    }
+}
+
+impl From<LineCoverage> for (u32, i64) {
+    fn from(line: LineCoverage) -> Self {
+        let code = match line.ran {
+            Ran::No => 0,
+            Ran::Partly => -2,
+            Ran::Fully => -1,
+            Ran::Times(count) => i64::from(count),
+        };
+        (line.number, code)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -48,6 +48,7 @@ fn assert_bounded(report: &Report, limits: &Limits) {
             assert!(files.len() <= limits.max_files);
             let functions: Vec<_> = files.iter().flat_map(|file| &file.functions).collect();
             assert!(functions.len() <= limits.max_functions);
+            let mut lines = 0;
             for target in &coverage.targets {
                 measure(&target.name);
                 assert_fraction(target.coverage);
@@ -56,7 +57,11 @@ fn assert_bounded(report: &Report, limits: &Limits) {
                 measure(&file.name);
                 measure(&file.path);
                 assert_fraction(file.coverage);
+                assert!(file.lines.is_sorted_by(|a, b| a.number < b.number));
+                lines += file.lines.len();
             }
+            // Each takes more than its bytes in the report.
+            assert!(lines <= limits.max_bytes);
             for function in functions {
                 measure(&function.name);
                 assert_fraction(function.coverage);

@@ -108,6 +108,12 @@ impl Lease {
         self.keep_trying("coverage", || self.client.coverage(&self.build, body)).await
     }
 
+    /// Stores lines and source of covered files.
+    pub async fn sources(&self, body: &Bytes) -> Result<(), ReportError> {
+        let call = || self.client.sources(&self.build, self.attempt, body.clone());
+        self.keep_trying("sources", call).await
+    }
+
     pub async fn finish(&self, body: &Finish) -> Result<(), ReportError> {
         self.keep_trying("finish", || self.client.finish(&self.build, body)).await
     }

@@ -11,6 +11,7 @@ fn result(message: String) -> TestResult {
         message: Some(message),
         file: None,
         line: None,
+        snippet: None,
     }
 }
 

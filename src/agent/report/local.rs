@@ -113,6 +113,10 @@ impl LocalReport {
         lock(&self.screen).masks.add_file(bytes);
     }
 
+    pub(super) fn clean(&self, text: &str) -> String {
+        lock(&self.screen).masks.clean(text).into_owned()
+    }
+
     pub(super) fn tests(&self, tests: Vec<TestResult>) {
         lock(&self.results).tests.extend(tests);
     }

@@ -139,6 +139,10 @@ impl RemoteReport {
             if let Some(message) = &mut test.message {
                 *message = self.log.clean(message);
             }
+            // Once more: its lines were masked as parts of a longer text.
+            if let Some(snippet) = &mut test.snippet {
+                snippet.text = self.log.clean(&snippet.text);
+            }
         }
         for tests in fit::batches(tests) {
             let first = sent.tests as i64;
@@ -150,7 +154,8 @@ impl RemoteReport {
     }
 
     /// Sends one target; details that do not fit into a call are left out.
-    pub async fn coverage(&self, mut target: TargetCoverage) -> Result<(), ReportError> {
+    /// The answer is its position in the build.
+    pub async fn coverage(&self, mut target: TargetCoverage) -> Result<i64, ReportError> {
         let mut sent = self.sent.lock().await;
         if let Some(left_out) = fit::reduce(&mut target) {
             let line = format!("Coverage of \"{}\" is large: {left_out} left out", target.name);
@@ -159,7 +164,11 @@ impl RemoteReport {
         let body = CoverageBatch { attempt: self.lease.attempt, ordinal: sent.targets, target };
         self.lease.coverage(&body).await?;
         sent.targets += 1;
-        Ok(())
+        Ok(body.ordinal)
+    }
+
+    pub async fn sources(&self, body: Vec<u8>) -> Result<(), ReportError> {
+        self.lease.sources(&body.into()).await
     }
 
     /// Sends `file`. A file that the limits or the server refuse is a line in

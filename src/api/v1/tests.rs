@@ -150,6 +150,7 @@ fn tests_carry_their_name_twice() {
         message: Some("nope".into()),
         file: None,
         line: None,
+        snippet: None,
     };
     let seen = serde_json::to_value(wire::TestResults {
         build_id: ID,

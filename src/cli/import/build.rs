@@ -210,6 +210,7 @@ fn read_tests(folder: &Tree) -> Result<Vec<TestResult>, String> {
             message: None,
             file: None,
             line: None,
+            snippet: None,
         })
         .collect())
 }

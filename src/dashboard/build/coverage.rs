@@ -1,5 +1,5 @@
-//! Coverage as a tree: targets, the files of one, and their functions. Figures
-//! of single lines are not kept, and the page says so.
+//! Coverage as a tree: targets, the files of one, and their functions. The
+//! lines of a file have a page of their own.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::builds::sources;
 use crate::dashboard::build::{Head, Tab, load};
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::place::Places;
@@ -35,13 +36,13 @@ struct Page {
 }
 
 /// A figure in words and as the width of a bar of 100.
-struct Figure {
-    text: String,
-    width: i64,
+pub(super) struct Figure {
+    pub text: String,
+    pub width: i64,
 }
 
 impl Figure {
-    fn of(fraction: f64) -> Self {
+    pub fn of(fraction: f64) -> Self {
         let text = format!("{:.1} %", fraction * 100.0);
         Self { text, width: (fraction * 100.0).round() as i64 }
     }
@@ -56,11 +57,15 @@ struct Target {
 
 struct Open {
     name: String,
+    /// Where its files are shown with their lines, if these are kept.
+    lines: Option<String>,
     files: Vec<File>,
     cut: bool,
 }
 
 struct File {
+    /// Position in the target.
+    number: usize,
     name: String,
     path: String,
     figure: Figure,
@@ -90,12 +95,15 @@ pub(super) async fn show(
         }
         None => None,
     };
+    let has_lines = sources::find(&mut tx, &loaded.build).await?.is_some();
     drop(tx);
+    let lines = chosen.filter(|_| has_lines);
+    let lines = lines.map(|at| format!("{}/coverage/file?target={at}", loaded.head.path()));
     let open = match found {
         Some(target) => {
             let files: Vec<FileCoverage> = serde_json::from_str(&target.files)
                 .map_err(|cause| Error::internal("reading coverage", cause))?;
-            Some(open(target.name, files))
+            Some(open(target.name, lines, files))
         }
         None => None,
     };
@@ -117,11 +125,14 @@ pub(super) async fn show(
 }
 
 /// The least covered files first.
-fn open(name: String, mut files: Vec<FileCoverage>) -> Open {
-    files.sort_by(|a, b| a.coverage.total_cmp(&b.coverage).then_with(|| a.path.cmp(&b.path)));
+fn open(name: String, lines: Option<String>, files: Vec<FileCoverage>) -> Open {
+    let mut files: Vec<(usize, FileCoverage)> = files.into_iter().enumerate().collect();
+    files.sort_by(|(_, a), (_, b)| {
+        a.coverage.total_cmp(&b.coverage).then_with(|| a.path.cmp(&b.path))
+    });
     let cut = files.len() > MAX_FILES;
     let mut room = MAX_FUNCTIONS;
-    let shown = files.into_iter().take(MAX_FILES).map(|file| {
+    let shown = files.into_iter().take(MAX_FILES).map(|(number, file)| {
         let count = file.functions.len();
         let functions: Vec<_> = file
             .functions
@@ -132,7 +143,7 @@ fn open(name: String, mut files: Vec<FileCoverage>) -> Open {
         room -= functions.len();
         let left_out = count - functions.len();
         let figure = Figure::of(file.coverage);
-        File { name: file.name, path: file.path, figure, functions, left_out }
+        File { number, name: file.name, path: file.path, figure, functions, left_out }
     });
-    Open { name, files: shown.collect(), cut }
+    Open { name, lines, files: shown.collect(), cut }
 }

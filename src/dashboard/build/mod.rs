@@ -36,6 +36,7 @@ mod overview;
 pub(super) use overview::show;
 mod reports;
 mod results;
+mod source;
 
 /// The pages of builds.
 pub fn routes() -> Router<Arc<App>> {
@@ -52,6 +53,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route(&at("/tests"), get(results::show))
         .route(&at("/tests/history"), get(results::history))
         .route(&at("/coverage"), get(coverage::show))
+        .route(&at("/coverage/file"), get(source::show))
         .route(&at("/artifacts"), get(files::show))
         .route(&at("/deploy"), get(deploy::show).post(deploy::send))
         .route(&at("/disabled"), post(deploy::set_disabled))

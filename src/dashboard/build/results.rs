@@ -20,7 +20,7 @@ use crate::db;
 use crate::db::trends::Named;
 use crate::http::params::Params;
 use crate::model::ids::{AppId, BuildId};
-use crate::model::report::TestResult;
+use crate::model::report::{Snippet, TestResult};
 
 /// Tests on one page.
 const MAX_SHOWN: usize = 1_000;
@@ -61,7 +61,35 @@ struct Test {
     took: String,
     message: Option<String>,
     place: Option<String>,
+    snippet: Option<Excerpt>,
     history: String,
+}
+
+/// The source around a failure.
+struct Excerpt {
+    place: String,
+    lines: Vec<ExcerptLine>,
+}
+
+struct ExcerptLine {
+    failed: bool,
+    /// Right-aligned.
+    number: String,
+    text: String,
+}
+
+impl Excerpt {
+    fn of(snippet: &Snippet) -> Self {
+        let line = |(number, text): (u32, &str)| ExcerptLine {
+            failed: number == snippet.line,
+            number: format!("{number:>5}"),
+            text: text.to_owned(),
+        };
+        Self {
+            place: format!("{}:{}", snippet.path, snippet.line),
+            lines: (snippet.first..).zip(snippet.text.split('\n')).map(line).collect(),
+        }
+    }
 }
 
 impl Test {
@@ -84,6 +112,7 @@ impl Test {
             took: test.duration_ms.map_or_else(|| words::NONE.into(), words::brief),
             message: test.message.clone(),
             place,
+            snippet: test.snippet.as_ref().map(Excerpt::of),
             history: format!("{path}/tests/history?{}", query_of(&key)),
         }
     }

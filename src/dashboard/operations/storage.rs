@@ -56,6 +56,7 @@ fn kind_words(kind: &str) -> &'static str {
         "product" | "apk" => "products",
         "file" => "other artifacts",
         "log" => "logs",
+        "source" => "covered source files",
         "media" => "screenshots and device logs",
         "secure file" => "secure files",
         _ => "other",

@@ -1,6 +1,7 @@
 //! An app with something of everything, in which every text that comes from
 //! outside tries to run as a script.
 
+use formats::{LineCoverage, Ran};
 use serde_json::{Value, json};
 use shipmate::feedback::crashes::{self, NewCrash};
 use shipmate::feedback::{self, File};
@@ -8,8 +9,11 @@ use shipmate::model::app::App as AppRow;
 use shipmate::model::build::Outcome;
 use shipmate::model::feedback::{Feedback, ItemState, JsonObject, MediaKind, Origin};
 use shipmate::model::ids::{BuildId, CrashReportId, FeedbackId};
-use shipmate::model::report::{FileCoverage, FunctionCoverage, TargetCoverage, TestResult};
+use shipmate::model::report::{
+    FileCoverage, FunctionCoverage, Snippet, TargetCoverage, TestResult,
+};
 use shipmate::protocol::CommitReport;
+use shipmate::protocol::sources::{Packer, SourceFile};
 
 use super::Web;
 use crate::harness::agent::{FakeAgent, artifact_id};
@@ -121,6 +125,12 @@ pub async fn build(web: &Web, app: &AppRow, outcome: Outcome) {
         message: Some(hostile(at + 4)),
         file: Some(hostile(at + 5)),
         line: Some(7),
+        snippet: (at % 2 == 1).then(|| Snippet {
+            path: hostile(at),
+            line: 2,
+            first: 1,
+            text: HOSTILE.join("\n").repeat(2),
+        }),
     });
     agent.tests(&held, 0, tests.collect()).await.expect(204);
     let function = FunctionCoverage { name: hostile(3), coverage: 0.5 };
@@ -131,7 +141,14 @@ pub async fn build(web: &Web, app: &AppRow, outcome: Outcome) {
         functions: vec![function],
     };
     let target = TargetCoverage { name: hostile(7), coverage: 0.25, files: vec![file] };
+    let path = target.files[0].path.clone();
     agent.coverage(&held, 0, target).await.expect(204);
+    let mut packer = Packer::default();
+    let runs = [Ran::No, Ran::Times(3), Ran::Partly, Ran::Fully];
+    let lines = (1..).zip(runs).map(|(number, ran)| LineCoverage { number, ran }).collect();
+    let source = SourceFile { lines, text: Some(HOSTILE.join("\n")) };
+    assert!(packer.add(0, &path, Some(hostile(2)), &source));
+    agent.sources(&held, packer.finish().unwrap()).await.expect(204);
     let stored = agent.upload(&held, "a1", &format!("out/{}.apk", hostile(0)), b"no package").await;
     let facts = json!({
         "format": "apk", "name": hostile(0), "identifier": hostile(1), "version_name": hostile(2),

@@ -17,6 +17,7 @@ mod install;
 mod new_app;
 mod operations;
 mod settings;
+mod sources;
 mod status;
 
 /// A browser: keeps the cookie, follows nothing.

@@ -43,6 +43,7 @@ mod seam;
 mod secrets;
 mod sessions;
 mod settings;
+mod sources;
 mod statuses;
 mod storage;
 mod tls;

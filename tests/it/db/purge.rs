@@ -30,7 +30,7 @@ on_both! {
             builds.push(build.to_string());
         }
         assert!(builds.len() >= 5, "{builds:?}");
-        for kind in ["logs/", "artifacts/", "icons/"] {
+        for kind in ["logs/", "artifacts/", "icons/", "sources/"] {
             assert!(blobs.iter().any(|key| key.starts_with(kind)), "{kind} {blobs:?}");
         }
         let own = purge::list_app_blobs(&mut tx, &shop, 100).await.unwrap();

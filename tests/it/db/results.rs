@@ -2,7 +2,7 @@
 
 use shipmate::db::Db;
 use shipmate::db::results::{self, StoredTarget};
-use shipmate::model::report::TestResult;
+use shipmate::model::report::{Snippet, TestResult};
 
 use super::*;
 
@@ -17,6 +17,7 @@ fn test(name: &str, passed: bool) -> TestResult {
         message: Some(ODD.into()),
         file: None,
         line: Some(i64::MIN),
+        snippet: None,
     }
 }
 
@@ -26,7 +27,9 @@ on_both! {
         let app = add_app(&mut tx).await;
         let (id, other) = (add_build(&mut tx, &app, 1, T).await, add_build(&mut tx, &app, 2, T).await);
         assert_eq!(results::count_tests(&mut tx, &id).await.unwrap(), (0, 0));
-        let tests = [test("z", true), test("a", false), test("m", true)];
+        let snippet = Snippet { path: ODD.into(), line: 2, first: 1, text: format!("a\n{ODD}") };
+        let failed = TestResult { snippet: Some(snippet), ..test("a", false) };
+        let tests = [test("z", true), failed, test("m", true)];
         for ordinal in [2, 0, 1] {
             results::insert_test(&mut tx, &id, ordinal, &tests[ordinal as usize]).await.unwrap();
         }

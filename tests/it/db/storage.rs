@@ -50,6 +50,8 @@ on_both! {
         db.run(&format!(
             "INSERT INTO build_logs (build_id, state, attempt, next_seq, chunks, bytes, lines, blob_bytes)
                VALUES ('{build}', 'folded', 1, 0, 0, 100, 1, 20);
+             INSERT INTO build_sources (build_id, attempt, blob_key, bytes, created_at)
+               VALUES ('{build}', 1, '', 15, 0);
              INSERT INTO feedbacks (id, app_id, build_id, build_number, state, created_at, description, bundle_id, short_version, version, metadata, system)
                VALUES ('f1', '{app}', '{build}', 1, 'open', 0, '', '', '', '', '{{}}', '{{}}');
              INSERT INTO media (id, item_id, kind, name, media_type, bytes, sha256, blob_key, created_at)
@@ -60,6 +62,6 @@ on_both! {
         let mut tx = read(&opened).await;
         let found = storage::list_usage(&mut tx).await.unwrap();
         let found: Vec<_> = found.iter().map(|one| (one.kind.as_str(), one.files, one.bytes)).collect();
-        assert_eq!(found, [("log", 1, 20), ("media", 1, 9), ("secure file", 1, 3)]);
+        assert_eq!(found, [("log", 1, 20), ("source", 1, 15), ("media", 1, 9), ("secure file", 1, 3)]);
     }
 }

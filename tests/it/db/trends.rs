@@ -27,6 +27,7 @@ async fn tested(tx: &mut Tx, app: &AppId, number: i64, tests: &[(&str, bool, i64
             message: None,
             file: None,
             line: None,
+            snippet: None,
         };
         results::insert_test(tx, &id, ordinal as i64, &test).await.unwrap();
     }

@@ -139,6 +139,18 @@ impl FakeAgent {
         self.post(&format!("builds/{}/coverage", held.build), &batch).await
     }
 
+    /// Lines and source of covered files.
+    pub async fn sources(&self, held: &Held, body: Vec<u8>) -> Answer {
+        let Held { build, attempt } = held;
+        let bytes = body.len();
+        self.put(&format!("builds/{build}/sources?attempt={attempt}&bytes={bytes}"), &body).await
+    }
+
+    /// Bytes to a path below `/agent/v1/`.
+    pub async fn put(&self, path: &str, body: &[u8]) -> Answer {
+        Answer::of(self.request(Method::PUT, path).body(body.to_vec())).await
+    }
+
     /// Uploads under true size and digest.
     pub async fn upload(&self, held: &Held, id: &str, path: &str, body: &[u8]) -> Answer {
         let announced = Announced { path, bytes: body.len() as u64, sha256: &sha256(body) };
@@ -230,5 +242,6 @@ pub fn test_result(name: &str, passed: bool) -> TestResult {
         message: (!passed).then(|| "expected 1, got 2".into()),
         file: None,
         line: None,
+        snippet: None,
     }
 }

@@ -17,7 +17,7 @@ mod queue;
 mod reports;
 mod rotate_key;
 mod settings;
-mod shop;
+pub(crate) mod shop;
 mod ssh;
 mod storm;
 mod triggers;

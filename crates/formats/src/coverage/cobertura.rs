@@ -7,7 +7,7 @@
 use super::{Figure, FileId, Function, FunctionFigure, Ledger};
 use crate::error::ReadError;
 use crate::limits::Limits;
-use crate::report::CoverageReport;
+use crate::report::{CoverageReport, Ran};
 use crate::text::{self, base_name, clip};
 use crate::xml::{Doctype, Element, Node, Xml};
 
@@ -144,14 +144,14 @@ impl Reading<'_> {
         let (Some(number), Some(hits)) = (number, hits) else {
             return Err(xml.nonsense(element, "a <line> without a `number` and its `hits`"));
         };
-        let has_run = hits > 0.0;
+        let ran = Ran::of_count(hits);
         let around = self.open.iter_mut().rev().find(|open| !matches!(open, Open::Unknown));
         match around {
-            Some(Open::Class { file, .. }) => self.ledger.line(*file, number, has_run),
+            Some(Open::Class { file, .. }) => self.ledger.line(*file, number, ran),
             Some(Open::Method { file, start, figure, .. }) => {
-                self.ledger.line(*file, number, has_run);
+                self.ledger.line(*file, number, ran);
                 *start = Some(start.map_or(number, |start| start.min(number)));
-                *figure = figure.add(Figure { covered: u64::from(has_run), total: 1 });
+                *figure = figure.add(Figure { covered: u64::from(ran != Ran::No), total: 1 });
             }
             _ => {}
         }

@@ -6,7 +6,7 @@
 use super::{Figure, FileId, Function, FunctionFigure, Ledger};
 use crate::error::ReadError;
 use crate::limits::Limits;
-use crate::report::CoverageReport;
+use crate::report::{CoverageReport, Ran};
 use crate::text::{self, clip};
 use crate::xml::{Doctype, Element, Node, Xml};
 
@@ -140,10 +140,8 @@ impl Reading {
                 Ok(Open::SourceFile { file: self.ledger.file(target, &path)? })
             }
             ("line", Some(Open::SourceFile { file })) => {
-                let [number, covered] = xml.attributes(element, ["nr", "ci"])?;
-                let number = parse(xml, element, number.as_deref())?;
-                let covered: u64 = parse(xml, element, covered.as_deref())?;
-                self.ledger.line(*file, number, covered > 0);
+                let (number, ran) = line(xml, element)?;
+                self.ledger.line(*file, number, ran);
                 Ok(Open::Unknown)
             }
             ("counter", Some(Open::Method { .. } | Open::SourceFile { .. })) => {
@@ -213,6 +211,22 @@ fn method(
         figure: FunctionFigure::Counted(Figure::default()),
     };
     Ok(Open::Method { file, function, has_lines: false })
+}
+
+/// Number of a line, and whether its instructions and branches ran; writers may
+/// leave out what was missed.
+fn line(xml: &Xml<'_>, element: &Element<'_>) -> Result<(u32, Ran), ReadError> {
+    let [number, covered, missed, branches] =
+        xml.attributes(element, ["nr", "ci", "mi", "mb"])?;
+    let number = parse(xml, element, number.as_deref())?;
+    let covered: u64 = parse(xml, element, covered.as_deref())?;
+    let is_missed = |count: Option<&str>| count.is_some_and(|count| count.trim() != "0");
+    let ran = match covered {
+        0 => Ran::No,
+        _ if is_missed(missed.as_deref()) || is_missed(branches.as_deref()) => Ran::Partly,
+        _ => Ran::Fully,
+    };
+    Ok((number, ran))
 }
 
 fn attribute(xml: &Xml<'_>, element: &Element<'_>, name: &str) -> Result<String, ReadError> {

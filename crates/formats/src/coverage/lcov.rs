@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::{Figure, FileId, Function, FunctionFigure, Ledger};
 use crate::error::ReadError;
 use crate::limits::{Limits, Meter};
-use crate::report::CoverageReport;
+use crate::report::{CoverageReport, Ran};
 use crate::text;
 
 /// Reads a tracefile. A `TN` record with a name makes a target of that name of
@@ -152,11 +152,11 @@ impl Reading<'_> {
     fn line(&mut self, value: &str) -> Result<(), Fault> {
         let mut fields = value.splitn(3, ',');
         let line = number(fields.next().unwrap_or_default(), "a line number")?;
-        let has_run = is_positive(fields.next())?;
+        let ran = Ran::of_count(count(fields.next())?);
         let section = self.section()?;
         section.has_lines = true;
         let file = section.file;
-        self.ledger.line(file, line, has_run);
+        self.ledger.line(file, line, ran);
         Ok(())
     }
 
@@ -178,10 +178,10 @@ impl Reading<'_> {
 
     /// `FNDA:<calls>,<name>`
     fn calls(&mut self, value: &str) -> Result<(), Fault> {
-        let Some((count, name)) = value.split_once(',') else {
+        let Some((calls, name)) = value.split_once(',') else {
             return Err(Fault::Record("FNDA without a name".to_owned()));
         };
-        let was_called = is_positive(Some(count))?;
+        let was_called = is_positive(Some(calls))?;
         let section = self.section()?;
         section.records.take(1)?;
         *section.calls.entry(name.to_owned()).or_default() |= was_called;
@@ -246,14 +246,18 @@ fn number<N: std::str::FromStr>(field: &str, what: &str) -> Result<N, Fault> {
         .map_err(|_| Fault::Record(format!("`{}` is not {what}", text::quote(field))))
 }
 
-/// Whether a count is above zero. Counts overflow in real files: some are
-/// negative, some longer than 64 bits, some in floating point.
-fn is_positive(field: Option<&str>) -> Result<bool, Fault> {
+/// Counts overflow in real files: some are negative, some longer than 64 bits,
+/// some in floating point.
+fn count(field: Option<&str>) -> Result<f64, Fault> {
     let count: f64 = number(field.unwrap_or_default(), "a count")?;
     if count.is_nan() {
         return Err(Fault::Record("NaN is not a count".to_owned()));
     }
-    Ok(count > 0.0)
+    Ok(count)
+}
+
+fn is_positive(field: Option<&str>) -> Result<bool, Fault> {
+    Ok(count(field)? > 0.0)
 }
 
 #[cfg(test)]

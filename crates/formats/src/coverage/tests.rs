@@ -27,10 +27,10 @@ fn a_fraction_stays_between_zero_and_one() {
 fn a_target_counts_lines_and_not_files() -> Result<(), ReadError> {
     let mut ledger = ledger(&Limits::default());
     let small = ledger.file("t", "a/small")?;
-    ledger.line(small, 1, true);
+    ledger.line(small, 1, Ran::Times(2));
     let large = ledger.file("t", "large")?;
     for line in 1..=3 {
-        ledger.line(large, line, false);
+        ledger.line(large, line, Ran::No);
     }
     let report = ledger.finish();
     assert_eq!(report.targets[0].coverage, 0.25);
@@ -45,7 +45,7 @@ fn functions_end_where_they_say_or_where_the_next_begins() -> Result<(), ReadErr
     let mut ledger = ledger(&Limits::default());
     let file = ledger.file("t", "f")?;
     for (line, has_run) in [(1, true), (2, false), (5, true), (6, true), (9, false)] {
-        ledger.line(file, line, has_run);
+        ledger.line(file, line, Ran::of_count(f64::from(u8::from(has_run))));
     }
     for (name, start, figure) in [
         ("next", Some(1), span(None, false)),
@@ -124,7 +124,7 @@ fn many_functions_over_many_lines_cost_little() -> Result<(), ReadError> {
     let mut ledger = ledger(&Limits::default());
     let file = ledger.file("t", "f")?;
     for line in 0..200_000 {
-        ledger.line(file, line, line % 2 == 0);
+        ledger.line(file, line, if line % 2 == 0 { Ran::Fully } else { Ran::No });
     }
     for start in 0..100_000 {
         ledger.function(file, function("f", Some(start), span(Some(200_000), true)))?;
@@ -134,4 +134,61 @@ fn many_functions_over_many_lines_cost_little() -> Result<(), ReadError> {
     assert_eq!(functions.len(), 100_000);
     assert_eq!(functions[0].coverage, 0.5);
     Ok(())
+}
+
+fn lines(report: CoverageReport) -> Vec<(String, u32, Ran)> {
+    let files = report.targets.into_iter().flat_map(|target| target.files);
+    let of_file = |file: FileCoverage| {
+        let name = file.name;
+        file.lines.into_iter().map(move |line| (name.clone(), line.number, line.ran))
+    };
+    files.flat_map(of_file).collect()
+}
+
+#[test]
+fn every_format_tells_which_lines_ran() {
+    let limits = Limits::default();
+    let jacoco = read_jacoco(include_bytes!("../../fixtures/jacoco.xml"), "t", &limits).unwrap();
+    let cart = |number, ran| ("Cart.kt".to_owned(), number, ran);
+    assert_eq!(
+        lines(jacoco),
+        [
+            cart(3, Ran::Fully),
+            cart(5, Ran::Fully),
+            cart(6, Ran::Partly),
+            cart(7, Ran::No),
+            ("Tax.kt".to_owned(), 1, Ran::No),
+        ]
+    );
+    let lcov = b"SF:a.c\nDA:1,3\nDA:2,0\nDA:3,99999999999999999999\nDA:4,0.5\nDA:5,-1\nend_of_record\nSF:a.c\nDA:2,7\nDA:1,1\nend_of_record\n";
+    let a = |number, ran| ("a.c".to_owned(), number, ran);
+    assert_eq!(
+        lines(read_lcov(lcov, "t", &limits).unwrap()),
+        [
+            a(1, Ran::Times(3)),
+            a(2, Ran::Times(7)),
+            a(3, Ran::Times(u32::MAX)),
+            a(4, Ran::Times(1)),
+            a(5, Ran::No),
+        ]
+    );
+    let cobertura = b"<coverage><packages><package name='p'><classes><class name='C' filename='a.c'>
+        <methods><method name='m' signature='()'><lines><line number='1' hits='4'/></lines></method></methods>
+        <lines><line number='1' hits='4'/><line number='2' hits='0'/></lines></class></classes></package></packages></coverage>";
+    assert_eq!(
+        lines(read_cobertura(cobertura, "t", &limits).unwrap()),
+        [a(1, Ran::Times(4)), a(2, Ran::No)]
+    );
+}
+
+#[test]
+fn lines_travel_as_two_numbers() {
+    for (ran, code) in [(Ran::No, 0), (Ran::Partly, -2), (Ran::Fully, -1), (Ran::Times(7), 7)] {
+        let line = LineCoverage { number: 12, ran };
+        let json = serde_json::to_string(&line).unwrap();
+        assert_eq!(json, format!("[12,{code}]"));
+        assert_eq!(serde_json::from_str::<LineCoverage>(&json).unwrap(), line);
+    }
+    let odd = |code| LineCoverage::from((1, code)).ran;
+    assert_eq!((odd(i64::MAX), odd(i64::MIN)), (Ran::Times(u32::MAX), Ran::Partly));
 }

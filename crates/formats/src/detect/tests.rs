@@ -112,7 +112,7 @@ fn the_form_on_the_wire_is_fixed() {
     let wire = serde_json::json!({"coverage": {"targets": [{
         "name": "t", "coverage": 0.5, "files": [{
             "name": "f", "path": "d/f", "coverage": 0.5,
-            "functions": [{"name": "g", "coverage": 0.5}],
+            "functions": [{"name": "g", "coverage": 0.5}], "lines": [[1, 1], [2, 0]],
         }],
     }]}});
     assert_eq!(serde_json::to_value(&report).ok(), Some(wire.clone()));

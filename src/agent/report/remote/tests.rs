@@ -31,6 +31,7 @@ fn test(n: usize, message: Option<String>) -> TestResult {
         message,
         file: None,
         line: None,
+        snippet: None,
     }
 }
 
