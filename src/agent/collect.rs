@@ -254,9 +254,8 @@ async fn send_coverage(
     let name = &candidate.file.relative;
     report.system(STEP, &format!("{name}: coverage of {} targets.", coverage.targets.len())).await;
     for mut target in coverage.targets {
-        let take = |file: &mut formats::FileCoverage| {
-            (file.path.clone(), std::mem::take(&mut file.lines))
-        };
+        let take =
+            |file: &mut formats::FileCoverage| (file.path.clone(), std::mem::take(&mut file.lines));
         let covered = target.files.iter_mut().map(take).collect();
         let mut target = to_target(target);
         if !fits(&target) {

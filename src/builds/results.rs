@@ -5,9 +5,7 @@ use crate::app::App;
 use crate::db;
 use crate::db::results::StoredTarget;
 use crate::error::{Error, Result};
-use crate::model::report::{
-    FileCoverage, FunctionCoverage, Snippet, TargetCoverage, TestResult,
-};
+use crate::model::report::{FileCoverage, FunctionCoverage, Snippet, TargetCoverage, TestResult};
 use crate::model::text::cut;
 use crate::protocol::{CoverageBatch, MAX_TESTS_PER_BATCH, MAX_TESTS_PER_BUILD, TestBatch};
 

@@ -133,9 +133,8 @@ pub fn read_index(packed: &[u8], frames: u64) -> Result<Vec<SourceEntry>, Damage
     if index.len() > MAX_SOURCE_FILES {
         return Err(Damaged("too many files"));
     }
-    let is_inside = |entry: &SourceEntry| {
-        entry.at.checked_add(entry.bytes).is_some_and(|end| end <= frames)
-    };
+    let is_inside =
+        |entry: &SourceEntry| entry.at.checked_add(entry.bytes).is_some_and(|end| end <= frames);
     if !index.iter().all(is_inside) {
         return Err(Damaged("a file ends too late"));
     }

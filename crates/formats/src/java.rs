@@ -68,7 +68,8 @@ impl Reading<'_> {
     fn line(&mut self, line: &str) {
         let is_inner = line.starts_with(['\t', ' ']);
         let line = line.trim();
-        if let Some(frame) = line.strip_prefix("at ").and_then(|rest| read_frame(rest, self.limits)) {
+        if let Some(frame) = line.strip_prefix("at ").and_then(|rest| read_frame(rest, self.limits))
+        {
             if let Some((throwable, _)) = &mut self.now
                 && self.frames < MAX_FRAMES
             {

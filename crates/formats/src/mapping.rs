@@ -348,9 +348,8 @@ impl Method {
 
 /// The first run of methods whose range holds `line`, or those of any line.
 fn of_line(all: &[Method], line: u32) -> &[Method] {
-    let holds = |method: &Method| {
-        method.range.is_some_and(|(first, last)| (first..=last).contains(&line))
-    };
+    let holds =
+        |method: &Method| method.range.is_some_and(|(first, last)| (first..=last).contains(&line));
     let Some(from) = all.iter().position(holds) else {
         let from = all.iter().position(|method| method.range.is_none());
         // Of several that have no range none can be told to be it.

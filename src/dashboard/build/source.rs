@@ -200,14 +200,8 @@ mod tests {
     #[test]
     fn the_way_leads_from_one_stretch_to_the_next() {
         use Ran::{No, Times};
-        let covered = covered(&[
-            (2, No),
-            (4, No),
-            (5, Times(1)),
-            (6, No),
-            (3_000, Ran::Partly),
-            (3_001, No),
-        ]);
+        let covered =
+            covered(&[(2, No), (4, No), (5, Times(1)), (6, No), (3_000, Ran::Partly), (3_001, No)]);
         assert_eq!(stretches(&covered), [2, 6, 3_001]);
         let text = "x\n".repeat(3_500);
         let addresses = |from| Addresses { file: "/f?a=1".into(), from };
@@ -224,8 +218,13 @@ mod tests {
         assert_eq!(second.lines[999].mark, "± partly");
         assert_eq!(second.lines[1_000].next, None);
         let bare = Listing::of(&covered, None, &addresses(0));
-        assert_eq!(bare.lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 4, 5, 6, 3_000, 3_001]);
+        assert_eq!(
+            bare.lines.iter().map(|line| line.number).collect::<Vec<_>>(),
+            [2, 4, 5, 6, 3_000, 3_001]
+        );
         assert_eq!(bare.lines[3].next.as_deref(), Some("#L3001"));
-        assert!(Listing::of(&[], Some(""), &addresses(usize::MAX / LINES * LINES)).lines.is_empty());
+        assert!(
+            Listing::of(&[], Some(""), &addresses(usize::MAX / LINES * LINES)).lines.is_empty()
+        );
     }
 }

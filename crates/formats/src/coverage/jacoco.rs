@@ -216,8 +216,7 @@ fn method(
 /// Number of a line, and whether its instructions and branches ran; writers may
 /// leave out what was missed.
 fn line(xml: &Xml<'_>, element: &Element<'_>) -> Result<(u32, Ran), ReadError> {
-    let [number, covered, missed, branches] =
-        xml.attributes(element, ["nr", "ci", "mi", "mb"])?;
+    let [number, covered, missed, branches] = xml.attributes(element, ["nr", "ci", "mi", "mb"])?;
     let number = parse(xml, element, number.as_deref())?;
     let covered: u64 = parse(xml, element, covered.as_deref())?;
     let is_missed = |count: Option<&str>| count.is_some_and(|count| count.trim() != "0");

@@ -53,9 +53,19 @@ pub fn wanted(text: &str, limits: &Limits) -> Wanted {
 }
 
 enum Line<'t> {
-    Frame { text: &'t str, class: String, method: String, file: Option<String>, at: Option<u32> },
+    Frame {
+        text: &'t str,
+        class: String,
+        method: String,
+        file: Option<String>,
+        at: Option<u32>,
+    },
     /// The line that names an exception: what is before the class, and after.
-    Head { before: &'t str, class: &'t str, after: &'t str },
+    Head {
+        before: &'t str,
+        class: &'t str,
+        after: &'t str,
+    },
     Other(&'t str),
 }
 
@@ -74,11 +84,10 @@ fn lines<'t>(text: &'t str, limits: &Limits) -> impl Iterator<Item = Line<'t>> {
         is_first &= inner.is_empty();
         let start = match found {
             Some(rest) => line.len() - rest.len(),
-            None if first && !inner.is_empty() => {
-                line.strip_prefix("Exception in thread \"")
-                    .and_then(|rest| Some(line.len() - rest.split_once("\" ")?.1.len()))
-                    .unwrap_or(0)
-            }
+            None if first && !inner.is_empty() => line
+                .strip_prefix("Exception in thread \"")
+                .and_then(|rest| Some(line.len() - rest.split_once("\" ")?.1.len()))
+                .unwrap_or(0),
             None => return Line::Other(line),
         };
         let rest = &line[start..];
