@@ -323,8 +323,7 @@ class Viewer {
 
   setStick(on) {
     this.stick = on;
-    const button = root.querySelector("[data-stick]");
-    button.setAttribute("aria-pressed", String(on));
+    root.querySelector("[data-stick]")?.setAttribute("aria-pressed", String(on));
     if (on) this.scrollToRow(this.rows.length);
   }
 
@@ -332,8 +331,7 @@ class Viewer {
   watch() {
     this.live = true;
     const button = root.querySelector("[data-stick]");
-    button.hidden = false;
-    button.addEventListener("click", () => this.setStick(!this.stick));
+    button?.addEventListener("click", () => this.setStick(!this.stick));
     const source = new EventSource(`${this.url}/follow`);
     source.addEventListener("size", (event) => this.news(JSON.parse(event.data)));
     source.addEventListener("end", async (event) => {
@@ -341,7 +339,7 @@ class Viewer {
       const data = JSON.parse(event.data);
       await this.news(data);
       this.live = false;
-      button.hidden = true;
+      button?.remove();
       const pill = document.querySelector("[data-status]");
       if (pill) {
         pill.textContent = data.status;
@@ -388,7 +386,6 @@ class Viewer {
   // Search: the server looks through part after part.
   search(form) {
     const field = form.elements.q;
-    form.hidden = false;
     let wait;
     field.addEventListener("input", () => {
       clearTimeout(wait);
@@ -465,7 +462,7 @@ class Viewer {
 
   start() {
     const fold = root.querySelector("[data-fold]");
-    fold.hidden = !this.rows.sections.some((part) => part.name);
+    fold.disabled = false;
     fold.addEventListener("click", () => {
       const on = this.rows.folded.size === 0;
       this.rows.foldAll(on);
