@@ -2,7 +2,7 @@
 //! resets. Who gets a link mailed is up to the doors; only hashes are kept.
 
 use crate::accounts::audit::{self, Change};
-use crate::accounts::{letters, normalise_email, passwords, sign_in};
+use crate::accounts::{letters, normalise_email, passwords, sign_in, sso};
 use crate::app::App;
 use crate::db::invitations as rows;
 use crate::db::{self, Tx};
@@ -126,17 +126,31 @@ pub struct Accepted {
     pub is_new: bool,
 }
 
+/// The providers that whoever is invited signs in with before anything else:
+/// they have no account yet, and a password would not let them in (SSO-2).
+pub async fn provider_first(tx: &mut Tx, invitation: &Invitation) -> Result<Option<String>> {
+    if db::accounts::find_user_by_email(tx, &invitation.email).await?.is_some() {
+        return Ok(None);
+    }
+    sso::barred_address(tx, &invitation.email).await
+}
+
 /// Accepts an invitation: makes the account, if there is none, and gives it
 /// what the invitation promises. Somebody who has an account already signs in
 /// as ever; `password` is not looked at.
 ///
 /// # Errors
-/// `NotFound` for a dead link, `Invalid` naming `password`.
+/// `NotFound` for a dead link, `Invalid` naming `password`, also for whom must
+/// sign in by a provider first.
 pub async fn accept(app: &App, key: &str, name: &str, password: &Secret) -> Result<Accepted> {
     let now = app.clock.now();
     let mut tx = app.db.read().await?;
     let invitation = find(&mut tx, key, now).await?;
     let known = db::accounts::find_user_by_email(&mut tx, &invitation.email).await?;
+    if let Some(by) = provider_first(&mut tx, &invitation).await? {
+        let text = format!("password: sign in with {by} first, then open this link again");
+        return Err(Error::Invalid(text));
+    }
     drop(tx);
     let hash = match &known {
         Some(_) => None,
@@ -192,11 +206,13 @@ async fn grant(tx: &mut Tx, invitation: &Invitation, user: &UserId) -> Result<()
 }
 
 /// Mails a key for setting a new password; `None` when nobody has this address,
-/// which the caller must not tell. Earlier keys stop working.
+/// which the caller must not tell, and for people whose password would not let
+/// them in. Earlier keys stop working.
 pub async fn begin_reset(app: &App, tx: &mut Tx, email: &str) -> Result<Option<Secret>> {
     let now = app.clock.now();
     let Ok(email) = normalise_email(email) else { return Ok(None) };
-    if db::accounts::find_user_by_email(tx, &email).await?.is_none() {
+    let Some(user) = db::accounts::find_user_by_email(tx, &email).await? else { return Ok(None) };
+    if sso::barred(tx, &user).await?.is_some() {
         return Ok(None);
     }
     rows::take_all(tx, RESET, &email, now).await?;
@@ -240,6 +256,9 @@ pub async fn reset(app: &App, key: &str, password: &Secret) -> Result<User> {
     let user = db::accounts::find_user_by_email(&mut tx, &reset.email)
         .await?
         .ok_or_else(Error::not_found)?;
+    if let Some(by) = sso::barred(&mut tx, &user).await? {
+        return Err(Error::Invalid(format!("password: sign in with {by} instead")));
+    }
     tx.commit().await?;
     sign_in::set_password(app, &user.id, password, None).await?;
     Ok(user)

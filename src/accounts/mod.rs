@@ -5,10 +5,13 @@ pub mod audit;
 pub mod first_run;
 pub mod invitations;
 pub mod letters;
+pub mod oidc;
 pub mod organisations;
 pub mod passwords;
 pub mod sessions;
 pub mod sign_in;
+pub mod sign_in_link;
+pub mod sso;
 pub mod tokens;
 pub mod totp;
 

@@ -5,9 +5,9 @@ use crate::db::sessions::{self as rows, SignedIn};
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::account::{Actor, Scope};
-use crate::model::ids::{SessionId, UserId};
+use crate::model::ids::{IdentityProviderId, SessionId, UserId};
 use crate::model::secret::Secret;
-use crate::model::session::Session;
+use crate::model::session::{Began as Way, Session};
 use crate::model::time::Millis;
 use crate::secrets;
 
@@ -29,8 +29,31 @@ pub struct Visitor<'a> {
     pub address: &'a str,
 }
 
+/// How a session begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Began<'a> {
+    way: Way,
+    provider: Option<&'a IdentityProviderId>,
+}
+
+impl<'a> Began<'a> {
+    pub const BY_PASSWORD: Self = Self { way: Way::Password, provider: None };
+    pub const BY_TOKEN: Self = Self { way: Way::Token, provider: None };
+    pub const BY_LINK: Self = Self { way: Way::Link, provider: None };
+
+    pub fn by_provider(id: &'a IdentityProviderId) -> Self {
+        Self { way: Way::Provider, provider: Some(id) }
+    }
+}
+
 /// Starts a session of `user`; the cookie's value, shown this once.
-pub async fn start(tx: &mut Tx, user: &UserId, from: Visitor<'_>, now: Millis) -> Result<Secret> {
+pub async fn start(
+    tx: &mut Tx,
+    user: &UserId,
+    from: Visitor<'_>,
+    began: Began<'_>,
+    now: Millis,
+) -> Result<Secret> {
     let token = secrets::generate_token(PREFIX);
     let session = Session {
         id: SessionId::generate(now),
@@ -40,6 +63,8 @@ pub async fn start(tx: &mut Tx, user: &UserId, from: Visitor<'_>, now: Millis) -
         expires_at: now.plus(IDLE_MS),
         browser: from.browser.chars().filter(|c| !c.is_control()).take(MAX_BROWSER).collect(),
         address: from.address.to_owned(),
+        began: began.way,
+        provider_id: began.provider.cloned(),
     };
     rows::insert(tx, &session, &secrets::hash_token(token.expose())).await?;
     Ok(token)

@@ -2,16 +2,18 @@
 //! Failures say which of the three kinds they are (ACC-3), and five of them in
 //! ten minutes, per account or per address, close the door for a while.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::accounts::sessions::{self, Visitor};
-use crate::accounts::{normalise_email, passwords, totp};
+use crate::accounts::sessions::{self, Began, Visitor};
+use crate::accounts::{normalise_email, passwords, sso, tokens, totp};
 use crate::app::App;
 use crate::db::sessions as rows;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
-use crate::model::account::User;
+use crate::model::account::{Scope, User};
 use crate::model::ids::{SessionId, UserId};
 use crate::model::secret::Secret;
 use crate::model::session::Credentials;
@@ -48,21 +50,32 @@ pub enum Outcome {
     WrongCode,
     /// Too many failures of late.
     Throttled,
+    /// People of this mail domain come by a provider, whose name this is (SSO-2).
+    Barred(String),
+    /// No access token with full rights.
+    WrongToken,
 }
 
 impl Outcome {
     /// What to say to the person; `None` if they are in. An old client tells
     /// the first three apart by these words (ACC-3, api.md 6.2).
-    pub fn problem(&self) -> Option<&'static str> {
-        match self {
-            Self::SignedIn(..) => None,
-            Self::UnknownEmail => Some("Unknown email address."),
-            Self::WrongPassword => Some("The email and password you entered do not match."),
-            Self::Throttled => Some("Throttle limit for login reached. Wait ten minutes."),
-            Self::WrongCode => Some("That code is wrong, too old or used already."),
-            Self::NeedsCode(_) => Some("Type the code as well. The password is asked for again."),
-        }
+    pub fn problem(&self) -> Option<Cow<'static, str>> {
+        Some(Cow::Borrowed(match self {
+            Self::SignedIn(..) => return None,
+            Self::Barred(by) => return Some(Cow::Owned(barred_text(by))),
+            Self::UnknownEmail => "Unknown email address.",
+            Self::WrongPassword => "The email and password you entered do not match.",
+            Self::Throttled => "Throttle limit for login reached. Wait ten minutes.",
+            Self::WrongCode => "That code is wrong, too old or used already.",
+            Self::NeedsCode(_) => "Type the code as well. The password is asked for again.",
+            Self::WrongToken => "That is not an access token with full rights.",
+        }))
     }
+}
+
+/// What people read who must come by these providers.
+pub fn barred_text(by: &str) -> String {
+    format!("People of your mail domain sign in with {by}: use that button.")
 }
 
 /// Judges one attempt; on success it starts a session.
@@ -73,6 +86,9 @@ pub async fn sign_in(app: &App, attempt: &Attempt<'_>, from: Visitor<'_>) -> Res
     let mut tx = app.db.read().await?;
     if is_throttled(&mut tx, &subjects, now).await? {
         return Ok(Outcome::Throttled);
+    }
+    if let Some(by) = sso::barred_address(&mut tx, &email).await? {
+        return Ok(Outcome::Barred(by));
     }
     let Some(user) = db::accounts::find_user_by_email(&mut tx, &email).await? else {
         drop(tx);
@@ -111,12 +127,37 @@ async fn open_session(
     from: Visitor<'_>,
 ) -> Result<Outcome> {
     let mut tx = app.db.write().await?;
+    // Again: somebody may have required a provider while the password was hashed.
+    if let Some(by) = sso::barred(&mut tx, &user).await? {
+        return Ok(Outcome::Barred(by));
+    }
     for subject in subjects {
         rows::clear_failures(&mut tx, subject).await?;
     }
-    let token = sessions::start(&mut tx, &user.id, from, app.clock.now()).await?;
+    let began = Began::BY_PASSWORD;
+    let token = sessions::start(&mut tx, &user.id, from, began, app.clock.now()).await?;
     tx.commit().await?;
     Ok(Outcome::SignedIn(token, user))
+}
+
+/// Signs in the owner of an access token: an administrator on the first day,
+/// who has no password yet. A narrow token must not become a session that may
+/// do everything.
+pub async fn by_token(app: &App, token: &str, from: Visitor<'_>) -> Result<Outcome> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let actor = tokens::find_actor(&mut tx, token.trim(), now).await?;
+    let Some(actor) = actor.filter(|actor| actor.scope == Scope::Admin) else {
+        return Ok(Outcome::WrongToken);
+    };
+    let user = db::accounts::find_user(&mut tx, &actor.user_id).await?;
+    let user = user.ok_or_else(|| Error::bug("signing in by token", "its owner is gone"))?;
+    if let Some(by) = sso::barred(&mut tx, &user).await? {
+        return Ok(Outcome::Barred(by));
+    }
+    let session = sessions::start(&mut tx, &user.id, from, Began::BY_TOKEN, now).await?;
+    tx.commit().await?;
+    Ok(Outcome::SignedIn(session, user))
 }
 
 /// Dies with the password that it stands for.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{ConfigArgs, Console, Failure, Result, installation, rotate_key};
 use crate::accounts::audit::{self, Change};
-use crate::accounts::tokens;
+use crate::accounts::{sign_in_link, tokens};
 use crate::app::App;
 use crate::apps::variables::{Place, VariableKind};
 use crate::db::{self, Tx};
@@ -44,6 +44,13 @@ pub enum AdminVerb {
     /// Manage access tokens
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Print a link that signs a person in once, within 15 minutes: the way in
+    /// when an identity provider is broken or a password is lost
+    SignInLink {
+        /// Address of the user
+        #[arg(long)]
+        email: String,
+    },
     /// Make a new master key and seal every stored secret with it; goes on
     /// where an earlier run was stopped
     RotateKey {
@@ -168,6 +175,7 @@ pub async fn run(args: AdminArgs, console: &mut Console) -> Result {
         AdminVerb::User(verb) => user(&app, verb).await,
         AdminVerb::App(verb) => app_verb(&app, verb, console).await,
         AdminVerb::Token(verb) => token(&app, verb).await,
+        AdminVerb::SignInLink { email } => sign_in_link(&app, &email).await,
         AdminVerb::RotateKey { forget_old } => rotate_key::run(&app, forget_old, console).await,
     }?;
     app.db.close().await;
@@ -295,6 +303,18 @@ async fn add_app(
             row.name, row.id, row.id
         ),
         json: json!({ "app_id": row.id }),
+    })
+}
+
+async fn sign_in_link(app: &App, email: &str) -> Result<Answer> {
+    let mut tx = app.db.write().await?;
+    let (user, key) = sign_in_link::begin(&mut tx, email, app.clock.now()).await?;
+    tx.commit().await?;
+    let url = sign_in_link::url(app, &key);
+    let minutes = sign_in_link::LIFE_MINUTES;
+    Ok(Answer {
+        text: format!("Signs in {}, once, within {minutes} minutes:\n{url}\n", user.email),
+        json: json!({ "user_id": user.id, "url": url }),
     })
 }
 

@@ -8,6 +8,7 @@ use super::admin::Answer;
 use super::{Console, Failure, Result};
 use crate::accounts::audit::{self, Change};
 use crate::accounts::sign_in::totp_place;
+use crate::accounts::sso::providers;
 use crate::accounts::{letters, tokens};
 use crate::app::App;
 use crate::apps::{self, secure_files, ssh_keys, variables, webhook};
@@ -192,6 +193,7 @@ fn place(column: Column, value: &Sealed) -> crate::error::Result<String> {
         Column::TokenCopy => tokens::copy_place(&a.parse().map_err(refuse)?),
         Column::LetterKey => letters::sealing_place(&a.parse().map_err(refuse)?),
         Column::SecondFactor => totp_place(&a.parse().map_err(refuse)?),
+        Column::ClientSecret => providers::sealing_place(&a.parse().map_err(refuse)?),
         Column::KeptAnswer => idempotency::sealing_place(&a.parse().map_err(refuse)?, b),
     })
 }

@@ -1,4 +1,4 @@
-//! My profile: name, password, signed-in browsers.
+//! My profile: name, password, connected accounts, signed-in browsers.
 
 use std::sync::Arc;
 
@@ -9,18 +9,22 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::accounts::audit::{self, Change};
-use crate::accounts::{self, sessions, sign_in};
+use crate::accounts::sso::identities::{self, Linked};
+use crate::accounts::{self, sessions, sign_in, sso};
 use crate::app::App;
 use crate::dashboard::forms::{Said, text};
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::place::Place;
 use crate::dashboard::session::Visit;
 use crate::dashboard::words;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::params::Params;
 use crate::model::account::User;
-use crate::model::ids::SessionId;
+use crate::model::identity::IdentityProvider;
+use crate::model::ids::{IdentityId, SessionId};
 use crate::model::secret::Secret;
+use crate::model::session::{Began, Session};
+use crate::model::time::Millis;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -29,6 +33,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/account/password", post(change_password))
         .route("/account/sessions/{session_id}/end", post(end_session))
         .route("/account/sessions/end-others", post(end_others))
+        .route("/account/identities/{identity_id}/unlink", post(unlink))
 }
 
 #[derive(Template)]
@@ -41,12 +46,27 @@ struct Account {
     has_password: bool,
     has_second_factor: bool,
     sessions: Vec<Row>,
+    /// Providers that alone let this person in.
+    barred: Option<String>,
+    identities: Vec<Connected>,
+    /// Providers to connect an account of.
+    providers: Vec<IdentityProvider>,
+}
+
+/// An account at a provider.
+struct Connected {
+    id: String,
+    provider: String,
+    label: String,
+    used: String,
+    may_unlink: bool,
 }
 
 struct Row {
     id: String,
     browser: String,
     address: String,
+    began: String,
     seen: String,
     current: bool,
 }
@@ -60,6 +80,8 @@ pub async fn show(
         Some("name") => Said::done("Your name is changed."),
         Some("password") => Said::done("The password is changed. Other browsers are signed out."),
         Some("session") => Said::done("That browser is signed out."),
+        Some("connected") => Said::done("The account is connected. You can sign in with it."),
+        Some("unlinked") => Said::done("The account is disconnected."),
         Some("sessions") => Said::done("All other browsers are signed out."),
         _ => Said::default(),
     };
@@ -72,9 +94,13 @@ async fn account(app: &App, visit: &Visit, said: Said) -> Result<Account> {
     let found = sessions::list(&mut tx, &visit.user.id, now).await?;
     let has_password = sign_in::has_password(&mut tx, &visit.user.id).await?;
     let (has_second_factor, _) = sign_in::totp_state(&mut tx, &visit.user.id).await?;
+    let barred = sso::barred(&mut tx, &visit.user).await?;
+    let linked = identities::list(&mut tx, &visit.user).await?;
+    let providers = sso::buttons(&mut tx).await?;
     drop(tx);
     let rows = found.into_iter().map(|session| Row {
         current: session.id == visit.session,
+        began: began(&session, &providers),
         id: session.id.to_string(),
         browser: session.browser,
         address: session.address,
@@ -88,7 +114,41 @@ async fn account(app: &App, visit: &Visit, said: Said) -> Result<Account> {
         has_password,
         has_second_factor,
         sessions: rows.collect(),
+        barred,
+        identities: linked.into_iter().map(|one| connected(one, now)).collect(),
+        providers,
     })
+}
+
+/// How a session began, in words.
+fn began(session: &Session, providers: &[IdentityProvider]) -> String {
+    match session.began {
+        Began::Unknown => "earlier".into(),
+        Began::Password => "password".into(),
+        Began::Token => "access token".into(),
+        Began::Link => "link of the server".into(),
+        // Its sessions end when a provider is disabled or deleted.
+        Began::Provider => providers
+            .iter()
+            .find(|one| session.provider_id.as_ref() == Some(&one.id))
+            .map_or_else(|| "provider".into(), |one| one.name.clone()),
+    }
+}
+
+fn connected(one: Linked, now: Millis) -> Connected {
+    let Linked { identity, provider, may_unlink } = one;
+    Connected {
+        id: identity.id.to_string(),
+        provider: provider.name,
+        label: identity.label,
+        used: words::ago(identity.seen_at, now),
+        may_unlink,
+    }
+}
+
+/// The page with why an account could not be connected.
+pub async fn refused(app: &App, visit: &Visit, text: String) -> Result<Response, PageFault> {
+    answer(app, visit, Err(Error::Invalid(text)), "").await
 }
 
 /// Leads on, or shows the page again with what is wrong.
@@ -173,4 +233,23 @@ async fn end_others(
     sessions::end_others(&mut tx, &visit.user.id, Some(&visit.session)).await?;
     tx.commit().await?;
     page::redirect("/account?done=sessions")
+}
+
+async fn unlink(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Place(id): Place<IdentityId>,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let outcome = async {
+        let mut tx = app.db.write().await?;
+        let gone = identities::unlink(&mut tx, &visit.user, &id).await?;
+        let change = Change::of_account("identity.unlink", &gone.provider.name);
+        let change = change.detail(&gone.identity.label);
+        audit::record(&mut tx, &visit.actor, change, app.clock.now()).await?;
+        tx.commit().await
+    };
+    let outcome = outcome.await;
+    answer(&app, &visit, outcome, "unlinked").await
 }

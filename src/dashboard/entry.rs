@@ -9,7 +9,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::accounts::first_run::{self, Owner};
-use crate::accounts::{invitations, letters, sessions, sign_in};
+use crate::accounts::sessions::{self, Began};
+use crate::accounts::{invitations, letters, sign_in, sign_in_link, sso};
 use crate::app::App;
 use crate::dashboard::forms::{Said, Typed, text};
 use crate::dashboard::page::{self, PageFault, Shell};
@@ -77,7 +78,8 @@ async fn enter(
     next: &str,
 ) -> Result<Response, PageFault> {
     let mut tx = app.db.write().await?;
-    let session = sessions::start(&mut tx, &user.id, browser.visitor(), app.clock.now()).await?;
+    let (from, now) = (browser.visitor(), app.clock.now());
+    let session = sessions::start(&mut tx, &user.id, from, Began::BY_PASSWORD, now).await?;
     tx.commit().await?;
     welcome(app, &session, next)
 }
@@ -95,6 +97,8 @@ struct Invited {
     may: &'static str,
     by: Option<String>,
     has_account: bool,
+    /// Providers to sign in with before accepting.
+    first: Option<String>,
 }
 
 pub async fn invitation(
@@ -126,6 +130,7 @@ async fn invited(app: &App, key: String, said: Said, typed: Typed) -> Result<Inv
         },
         by: by.map(|user| user.name),
         has_account: known.is_some(),
+        first: invitations::provider_first(&mut tx, &found).await?,
         email: found.email,
     })
 }
@@ -179,15 +184,24 @@ pub async fn send_reset(
     params: Params,
 ) -> Result<Response, PageFault> {
     let email = text(&params, "email")?;
-    if sign_in::may_ask_for_reset(&app, &email, browser.visitor().address).await? {
+    let refusal = if sign_in::may_ask_for_reset(&app, &email, browser.visitor().address).await? {
         let mut tx = app.db.write().await?;
         invitations::begin_reset(&app, &mut tx, &email).await?;
+        let by = sso::required_of_domain(&mut tx, &email).await?;
         tx.commit().await?;
-        return page::redirect("/forgot-password?done=sent");
-    }
-    let said = Said::problem(Error::Invalid(
-        "email: too many mails were asked for, wait ten minutes".into(),
-    ))?;
+        // Whoever the address belongs to, so that it does not tell administrators
+        // from others.
+        match by {
+            None => return page::redirect("/forgot-password?done=sent"),
+            Some(by) => format!(
+                "people of this mail domain sign in with {by}, without a password. Only \
+                 administrators get a mail"
+            ),
+        }
+    } else {
+        "too many mails were asked for, wait ten minutes".into()
+    };
+    let said = Said::problem(Error::Invalid(format!("email: {refusal}")))?;
     let typed = Typed::of(&params, &["email"])?;
     let is_kept = !app.mailer.has_server();
     page::show(said.status(), &Forgot { shell: Shell::public(), said, typed, is_kept })
@@ -227,4 +241,31 @@ pub async fn set_password(
             page::show(page.said.status(), &page)
         }
     }
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_link.html")]
+struct SignInLink {
+    shell: Shell,
+    key: String,
+    email: String,
+}
+
+/// Asks before it uses the link up: whatever looks at links in chats and mails
+/// would.
+pub async fn link(State(app): State<Arc<App>>, params: Params) -> Result<Response, PageFault> {
+    let key = text(&params, "key")?;
+    let mut tx = app.db.read().await?;
+    let (_, user) = sign_in_link::check(&mut tx, &key, app.clock.now()).await?;
+    page::ok(&SignInLink { shell: Shell::public(), key, email: user.email })
+}
+
+pub async fn use_link(
+    State(app): State<Arc<App>>,
+    browser: Browser,
+    params: Params,
+) -> Result<Response, PageFault> {
+    let key = text(&params, "key")?;
+    let session = sign_in_link::enter(&app, &key, browser.visitor()).await?;
+    welcome(&app, &session, "/")
 }

@@ -42,6 +42,7 @@ mod session;
 mod settings;
 mod sign_in;
 mod ssh;
+mod sso;
 mod status;
 mod tester;
 mod trends;
@@ -57,6 +58,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sign-in", get(sign_in::form).post(sign_in::by_password))
         .route("/sign-in/token", post(sign_in::by_token))
         .route("/sign-in/code", post(sign_in::by_code))
+        .route("/sign-in/link", get(entry::link).post(entry::use_link))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/first-run", get(entry::first_run).post(entry::become_owner))
         .route("/invitation", get(entry::invitation).post(entry::accept))
@@ -81,6 +83,7 @@ pub fn routes() -> Router<Arc<App>> {
         .merge(access_token::routes())
         .merge(two_factor::routes())
         .merge(ssh::routes())
+        .merge(sso::routes())
         .route("/status", get(status::show))
         .route("/status.json", get(status::json))
         .route("/apps/{app_id}/deliveries", get(deliveries::list))

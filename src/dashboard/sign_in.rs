@@ -7,16 +7,14 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
-use crate::accounts::sessions;
-use crate::accounts::sign_in::{Attempt, Outcome, second_step, sign_in};
-use crate::accounts::tokens;
+use crate::accounts::sign_in::{self, Attempt, Outcome, second_step};
+use crate::accounts::{sessions, sso};
 use crate::app::App;
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::session::{Visit, clear_cookie, safe_return, set_cookie};
 use crate::error::Result;
 use crate::http::extract::Browser;
 use crate::http::params::Params;
-use crate::model::account::Scope;
 use crate::model::secret::Secret;
 
 #[derive(Template, Default)]
@@ -26,8 +24,42 @@ struct SignIn {
     next: String,
     email: String,
     by_token: bool,
-    problem: Option<&'static str>,
+    problem: Option<String>,
     notice: Option<&'static str>,
+    buttons: Vec<Button>,
+}
+
+/// A way in by a provider.
+struct Button {
+    path: String,
+    name: String,
+}
+
+impl SignIn {
+    /// The page as it stands before anything was typed.
+    async fn before(app: &App, next: &str) -> Result<Self> {
+        let next = safe_return(next).to_owned();
+        let mut tx = app.db.read().await?;
+        let providers = sso::buttons(&mut tx).await?;
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+        let buttons = providers.into_iter().map(|provider| Button {
+            path: format!("/sign-in/with/{}?{query}", provider.id),
+            name: provider.name,
+        });
+        Ok(Self { next, buttons: buttons.collect(), ..Self::default() })
+    }
+}
+
+/// The page with what went wrong.
+pub async fn refused(
+    app: &App,
+    status: StatusCode,
+    next: &str,
+    problem: String,
+) -> Result<Response, PageFault> {
+    let page = SignIn { problem: Some(problem), ..SignIn::before(app, next).await? };
+    page::show(status, &page)
 }
 
 /// The second step: the code of the authenticator app.
@@ -38,7 +70,7 @@ struct SecondStep {
     next: String,
     /// Proves the first step.
     ticket: String,
-    problem: Option<&'static str>,
+    problem: Option<String>,
 }
 
 impl Default for Shell {
@@ -47,7 +79,7 @@ impl Default for Shell {
     }
 }
 
-pub async fn form(params: Params) -> Result<Response, PageFault> {
+pub async fn form(State(app): State<Arc<App>>, params: Params) -> Result<Response, PageFault> {
     let next = params.opt_str("next")?.unwrap_or_default();
     let notice = match params.opt_str("done")?.as_deref() {
         Some("reset") => Some("The password is set. Sign in with it."),
@@ -55,7 +87,7 @@ pub async fn form(params: Params) -> Result<Response, PageFault> {
         Some("joined") => Some("The invitation is accepted. Sign in to see what is new."),
         _ => None,
     };
-    page::ok(&SignIn { next: safe_return(&next).into(), notice, ..SignIn::default() })
+    page::ok(&SignIn { notice, ..SignIn::before(&app, &next).await? })
 }
 
 pub async fn by_password(
@@ -67,7 +99,7 @@ pub async fn by_password(
     let password = Secret::new(params.opt_str("password")?.unwrap_or_default());
     let attempt = Attempt { email: &email, password: &password, code: None };
     let next = params.opt_str("next")?.unwrap_or_default();
-    let outcome = sign_in(&app, &attempt, browser.visitor()).await?;
+    let outcome = sign_in::sign_in(&app, &attempt, browser.visitor()).await?;
     match &outcome {
         Outcome::SignedIn(token, _) => return welcome(&app, token, &next),
         Outcome::NeedsCode(ticket) => {
@@ -78,10 +110,9 @@ pub async fn by_password(
         _ => {}
     }
     let page = SignIn {
-        next: safe_return(&next).into(),
         email: email.into_owned(),
-        problem: outcome.problem(),
-        ..SignIn::default()
+        problem: outcome.problem().map(Into::into),
+        ..SignIn::before(&app, &next).await?
     };
     page::show(StatusCode::UNAUTHORIZED, &page)
 }
@@ -99,12 +130,11 @@ pub async fn by_code(
     match outcome {
         Some(Outcome::SignedIn(token, _)) => welcome(&app, &token, &next),
         None => {
-            let problem = Some("That took too long. Type your password again.");
-            let page = SignIn { next: next_page, problem, ..SignIn::default() };
-            page::show(StatusCode::UNAUTHORIZED, &page)
+            let problem = "That took too long. Type your password again.".into();
+            refused(&app, StatusCode::UNAUTHORIZED, &next, problem).await
         }
         Some(other) => {
-            let (ticket, problem) = (ticket.into_owned(), other.problem());
+            let (ticket, problem) = (ticket.into_owned(), other.problem().map(Into::into));
             let page = SecondStep { shell: Shell::public(), next: next_page, ticket, problem };
             page::show(StatusCode::UNAUTHORIZED, &page)
         }
@@ -119,22 +149,16 @@ pub async fn by_token(
 ) -> Result<Response, PageFault> {
     let token = params.opt_str("token")?.unwrap_or_default();
     let next = params.opt_str("next")?.unwrap_or_default();
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let actor = tokens::find_actor(&mut tx, token.trim(), now).await?;
-    // A narrow token must not become a session that may do everything.
-    let Some(actor) = actor.filter(|actor| actor.scope == Scope::Admin) else {
-        let page = SignIn {
-            next: safe_return(&next).into(),
-            by_token: true,
-            problem: Some("That is not an access token with full rights."),
-            ..SignIn::default()
-        };
-        return page::show(StatusCode::UNAUTHORIZED, &page);
+    let outcome = sign_in::by_token(&app, &token, browser.visitor()).await?;
+    if let Outcome::SignedIn(session, _) = &outcome {
+        return welcome(&app, session, &next);
+    }
+    let page = SignIn {
+        by_token: true,
+        problem: outcome.problem().map(Into::into),
+        ..SignIn::before(&app, &next).await?
     };
-    let session = sessions::start(&mut tx, &actor.user_id, browser.visitor(), now).await?;
-    tx.commit().await?;
-    welcome(&app, &session, &next)
+    page::show(StatusCode::UNAUTHORIZED, &page)
 }
 
 /// Sets the cookie and leads on.

@@ -36,6 +36,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     26 "0026_purge",
     30 "0030_log_outlines",
     31 "0031_test_history",
+    34 "0034_identity",
     42 "0042_agent_findings",
     39 "0039_sources",
 ];

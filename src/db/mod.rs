@@ -17,6 +17,8 @@ mod fault;
 pub mod feedback;
 pub mod groups;
 pub mod idempotency;
+pub mod identities;
+pub mod identity_providers;
 pub mod incidents;
 pub mod invitations;
 pub mod jobs;

@@ -65,6 +65,7 @@ columns! {
     TokenCopy = "tokens"."copy_sealed" by "id", "''", "''", "''";
     LetterKey = "invitations"."key_sealed" by "id", "''", "''", "''";
     SecondFactor = "users"."totp_sealed" by "id", "''", "''", "''";
+    ClientSecret = "identity_providers"."client_secret_sealed" by "id", "''", "''", "''";
     KeptAnswer = "idempotency_keys"."body_sealed" by "token_id", "idempotency_key", "''", "''";
 }
 

@@ -3,14 +3,15 @@
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
 use crate::model::account::User;
-use crate::model::ids::{SessionId, UserId};
+use crate::model::ids::{IdentityProviderId, SessionId, UserId};
 use crate::model::session::{Credentials, Session};
 use crate::model::time::Millis;
 
 pub async fn insert(tx: &mut Tx, session: &Session, hash: &str) -> Result<()> {
     sql("INSERT INTO sessions
-           (id, user_id, hash, created_at, seen_at, expires_at, browser, address)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+           (id, user_id, hash, created_at, seen_at, expires_at, browser, address, began,
+            provider_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
     .bind(&session.id)
     .bind(&session.user_id)
     .bind(hash)
@@ -19,6 +20,8 @@ pub async fn insert(tx: &mut Tx, session: &Session, hash: &str) -> Result<()> {
     .bind(session.expires_at)
     .bind(&session.browser)
     .bind(&session.address)
+    .bind(session.began.as_str())
+    .bind(session.provider_id.as_ref())
     .exec(tx)
     .await?;
     Ok(())
@@ -45,7 +48,7 @@ pub async fn find(tx: &mut Tx, hash: &str, now: Millis) -> Result<Option<SignedI
 
 /// The live sessions of `user`, last seen first.
 pub async fn list(tx: &mut Tx, user: &UserId, now: Millis) -> Result<Vec<Session>> {
-    sql("SELECT id, user_id, created_at, seen_at, expires_at, browser, address
+    sql("SELECT id, user_id, created_at, seen_at, expires_at, browser, address, began, provider_id
          FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY seen_at DESC, id DESC")
     .bind(user)
     .bind(now)
@@ -76,6 +79,41 @@ pub async fn delete_all(tx: &mut Tx, user: &UserId, kept: Option<&SessionId>) ->
         .bind(kept)
         .exec(tx)
         .await
+}
+
+/// Ends the sessions that a provider vouched for; rows removed.
+pub async fn delete_of_provider(tx: &mut Tx, provider: &IdentityProviderId) -> Result<u64> {
+    sql("DELETE FROM sessions WHERE provider_id = $1").bind(provider).exec(tx).await
+}
+
+/// Ends the sessions that a provider vouched for, of people of one mail domain;
+/// rows removed. Domains have no character that LIKE knows.
+pub async fn delete_of_domain(
+    tx: &mut Tx,
+    provider: &IdentityProviderId,
+    domain: &str,
+) -> Result<u64> {
+    sql("DELETE FROM sessions WHERE provider_id = $1
+           AND user_id IN (SELECT id FROM users WHERE email LIKE $2)")
+    .bind(provider)
+    .bind(format!("%@{domain}"))
+    .exec(tx)
+    .await
+}
+
+/// Ends the sessions of people of one mail domain that none of the providers
+/// vouched for which they must use; administrators keep theirs. Rows removed.
+pub async fn delete_unvouched(tx: &mut Tx, domain: &str) -> Result<u64> {
+    sql("DELETE FROM sessions
+         WHERE user_id IN (SELECT id FROM users WHERE email LIKE $1 AND NOT is_admin)
+           AND (provider_id IS NULL OR provider_id NOT IN (
+             SELECT p.id FROM identity_providers p
+             JOIN identity_domains d ON d.provider_id = p.id
+             WHERE d.domain = $2 AND p.enabled AND p.require_sso))")
+    .bind(format!("%@{domain}"))
+    .bind(domain)
+    .exec(tx)
+    .await
 }
 
 pub async fn find_credentials(tx: &mut Tx, user: &UserId) -> Result<Option<Credentials>> {

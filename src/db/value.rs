@@ -7,8 +7,9 @@ use sqlx::sqlite::SqliteArguments;
 use crate::error::{Error, Result};
 use crate::model::ids::{
     AgentId, AppId, ArtifactId, AuditId, BuildId, CrashGroupId, CrashReportId, DeliveryId,
-    DeploymentId, FeedbackId, GroupId, IncidentId, InvitationId, JobId, MediaId, OrgId,
-    RecipientId, ScheduleId, SecureFileId, SessionId, StatusId, TokenId, UserId,
+    DeploymentId, FeedbackId, GroupId, IdentityId, IdentityProviderId, IncidentId, InvitationId,
+    JobId, MediaId, OrgId, RecipientId, ScheduleId, SecureFileId, SessionId, StatusId, TokenId,
+    UserId,
 };
 use crate::model::time::Millis;
 
@@ -70,6 +71,8 @@ text_values!(
     DeploymentId,
     FeedbackId,
     GroupId,
+    IdentityId,
+    IdentityProviderId,
     IncidentId,
     InvitationId,
     JobId,

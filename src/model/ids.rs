@@ -118,6 +118,8 @@ ids! {
     StatusId,
     /// Of incidents and of their updates.
     IncidentId,
+    IdentityProviderId,
+    IdentityId,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod evaluation;
 pub mod feedback;
 pub mod git_event;
 pub mod hex;
+pub mod identity;
 pub mod ids;
 pub mod incident;
 pub mod log;

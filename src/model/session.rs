@@ -1,7 +1,22 @@
 //! A person's signed-in browser, and the links that lead to an account.
 
-use crate::model::ids::{AppId, InvitationId, OrgId, SessionId, UserId};
+use crate::model::build::text_enum;
+use crate::model::ids::{AppId, IdentityProviderId, InvitationId, OrgId, SessionId, UserId};
 use crate::model::time::Millis;
+
+text_enum! {
+    /// How a session began.
+    Began {
+        /// Before this was noted.
+        Unknown = "unknown",
+        Password = "password",
+        Token = "token",
+        /// By a link that an administrator had printed on the server.
+        Link = "link",
+        /// By an identity provider.
+        Provider = "provider",
+    }
+}
 
 /// One signed-in browser.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -16,6 +31,10 @@ pub struct Session {
     pub browser: String,
     /// Where it signed in from.
     pub address: String,
+    #[sqlx(try_from = "String")]
+    pub began: Began,
+    /// Who vouched for its person, if somebody did.
+    pub provider_id: Option<IdentityProviderId>,
 }
 
 /// What a person's account has for signing in.
@@ -30,11 +49,11 @@ pub struct Credentials {
     pub totp_step: i64,
 }
 
-/// A link that was mailed to somebody.
+/// A link that opens an account to somebody: mailed, or printed on the server.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Invitation {
     pub id: InvitationId,
-    /// `invite`, `reset` or `first_run`.
+    /// `invite`, `reset`, `first_run` or `sign_in`.
     pub kind: String,
     pub email: String,
     /// Joins this organisation ..

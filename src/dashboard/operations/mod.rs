@@ -19,6 +19,7 @@ mod incidents;
 mod incoming;
 mod outgoing;
 mod overview;
+mod sign_in;
 mod signing;
 mod storage;
 
@@ -38,6 +39,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/operations/signing", get(signing::show))
         .route("/operations/incidents", get(incidents::list).post(incidents::open))
         .route("/operations/incidents/{incident_id}", post(incidents::update))
+        .merge(sign_in::routes())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,7 @@ enum Tab {
     Storage,
     Signing,
     Incidents,
+    SignIn,
 }
 
 /// What `operations/frame.html` shows around a page.
@@ -68,6 +71,7 @@ fn enter(visit: &Visit, tab: Tab) -> Result<Frame> {
         (Tab::Storage, "Storage", "/storage"),
         (Tab::Signing, "Signing", "/signing"),
         (Tab::Incidents, "Incidents", "/incidents"),
+        (Tab::SignIn, "Sign-in", "/sign-in"),
     ];
     let link =
         |(of, text, end)| Link { text, path: format!("/operations{end}"), current: of == tab };

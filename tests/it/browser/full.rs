@@ -3,15 +3,19 @@
 
 use formats::{LineCoverage, Ran};
 use serde_json::{Value, json};
+use shipmate::accounts::sso::{self, providers::Draft};
+use shipmate::db;
 use shipmate::feedback::crashes::{self, NewCrash};
 use shipmate::feedback::{self, File};
 use shipmate::model::app::App as AppRow;
 use shipmate::model::build::Outcome;
 use shipmate::model::feedback::{Feedback, ItemState, JsonObject, MediaKind, Origin};
-use shipmate::model::ids::{BuildId, CrashReportId, FeedbackId};
+use shipmate::model::identity::{Identity, ProviderKind};
+use shipmate::model::ids::{BuildId, CrashReportId, FeedbackId, IdentityId};
 use shipmate::model::report::{
     FileCoverage, FunctionCoverage, Snippet, TargetCoverage, TestResult,
 };
+use shipmate::model::secret::Secret;
 use shipmate::protocol::CommitReport;
 use shipmate::protocol::sources::{Packer, SourceFile};
 
@@ -45,6 +49,8 @@ pub struct Full {
     pub feedback: FeedbackId,
     pub crash: CrashReportId,
     pub crash_group: String,
+    /// An identity provider that is disabled; another one has a button.
+    pub provider: String,
 }
 
 /// A text for a place that takes one line.
@@ -71,7 +77,44 @@ pub async fn fill(web: &Web) -> Full {
     let delivery = deliver(web, &app).await;
     // One more waits, and nobody takes it.
     web.app.trigger(&app).await;
-    Full { owner, app, build, group, delivery, feedback, crash, crash_group }
+    let provider = providers(web, &owner).await;
+    Full { owner, app, build, group, delivery, feedback, crash, crash_group, provider }
+}
+
+/// Two identity providers, and an account of the owner at one.
+async fn providers(web: &Web, owner: &Person) -> String {
+    let state = &web.app.app;
+    let mut tx = state.db.write().await.unwrap();
+    let mut last = String::new();
+    for at in [1, 2] {
+        let draft = Draft {
+            name: &hostile(at).chars().take(60).collect::<String>(),
+            client_id: &hostile(at + 1),
+            client_secret: Some(Secret::new("s")),
+            domains: &["example.org".to_owned()],
+            require_sso: false,
+            trusts_emails: false,
+        };
+        let place = (ProviderKind::Oidc, "http://127.0.0.1:9");
+        let provider = sso::providers::add(state, &mut tx, place, draft).await.unwrap();
+        let identity = Identity {
+            id: IdentityId::generate(state.clock.now()),
+            provider_id: provider.id.clone(),
+            subject: "s".into(),
+            user_id: owner.user.id.clone(),
+            label: hostile(at + 2),
+            by_hand: true,
+            linked_at: state.clock.now(),
+            seen_at: state.clock.now(),
+        };
+        db::identities::insert(&mut tx, &identity).await.unwrap();
+        if at == 2 {
+            sso::providers::set_enabled(&mut tx, &provider.id, false).await.unwrap();
+            last = provider.id.to_string();
+        }
+    }
+    tx.commit().await.unwrap();
+    last
 }
 
 async fn call(web: &Web, person: &Person, path: &str) -> Value {

@@ -56,6 +56,7 @@ fn known(full: &Full) -> BTreeMap<&'static str, String> {
         ("build_id", full.build.to_string()),
         ("group_id", full.group.clone()),
         ("feedback_id", full.feedback.to_string()),
+        ("provider_id", full.provider.clone()),
         ("report_id", full.crash.to_string()),
         ("file", "0000000000000000-app.css".into()),
         ("platform", "android".into()),

@@ -3,10 +3,13 @@
 
 use reqwest::Method;
 use shipmate::accounts::sign_in;
+use shipmate::accounts::sso::providers::{self, Draft};
+use shipmate::model::identity::ProviderKind;
 use shipmate::model::secret::Secret;
 
 use super::Web;
 use super::driver::{ENTER, TAB};
+use crate::harness::identity::{CLIENT_ID, CLIENT_SECRET, IdentityServer};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -90,6 +93,36 @@ in_browser! {
         tab_to(&web, "Cancel the build").await;
         browser.press(ENTER).await;
         browser.sees("cancelled").await;
+    }
+
+    async fn a_button_leads_to_the_provider_and_back(web: Web) {
+        let identity = IdentityServer::start().await;
+        identity.send_back_to(&web.server.url);
+        let state = &web.app.app;
+        let mut tx = state.db.write().await.unwrap();
+        let draft = Draft {
+            name: "Example ID",
+            client_id: CLIENT_ID,
+            client_secret: Some(Secret::new(CLIENT_SECRET)),
+            domains: &["example.org".to_owned()],
+            require_sso: false,
+            trusts_emails: false,
+        };
+        providers::add(state, &mut tx, (ProviderKind::Oidc, &identity.url), draft).await.unwrap();
+        tx.commit().await.unwrap();
+        let browser = &web.browser;
+        // Led to the page that was asked for, by way of somebody else's site.
+        browser.go("/account").await;
+        browser.click("Sign in with Example ID").await;
+        browser.sees("Connected accounts").await;
+        assert_eq!(browser.path().await, "/account");
+        browser.sees("ann@example.org").await;
+        browser.sees("your only way in").await;
+        identity.person(serde_json::json!({ "sub": "s-2", "email": "private@mail.example" }));
+        browser.click("Connect Example ID").await;
+        browser.sees("The account is connected").await;
+        browser.sees("private@mail.example").await;
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
     }
 
     async fn a_new_token_ends_the_old_one(web: Web) {

@@ -18,6 +18,7 @@ mod new_app;
 mod operations;
 mod settings;
 mod sources;
+mod sso;
 mod status;
 
 /// A browser: keeps the cookie, follows nothing.
@@ -25,6 +26,8 @@ struct Browser {
     server: TestServer,
     client: Client,
     cookie: Option<String>,
+    /// Of a sign-in that is under way.
+    flow: Option<String>,
 }
 
 impl Browser {
@@ -35,13 +38,15 @@ impl Browser {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { server, client, cookie: None }
+        Self { server, client, cookie: None, flow: None }
     }
 
     async fn send(&mut self, method: Method, path: &str, form: Option<&[(&str, &str)]>) -> Answer {
         let mut request = self.client.request(method, format!("{}{path}", self.server.url));
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
+        let cookies: Vec<&str> =
+            [&self.cookie, &self.flow].into_iter().flatten().map(String::as_str).collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
         }
         if let Some(form) = form {
             let body: String =
@@ -50,10 +55,18 @@ impl Browser {
                 request.header("content-type", "application/x-www-form-urlencoded").body(body);
         }
         let answer = Answer::of(request).await;
-        if let Some(cookie) = answer.headers.get("set-cookie") {
+        for cookie in answer.headers.get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
-            self.cookie = Some(cookie.split(';').next().unwrap().to_owned());
+            let value = cookie.split(';').next().unwrap().to_owned();
+            let kept = if value.starts_with("shipmate_sign_in=") {
+                &mut self.flow
+            } else {
+                &mut self.cookie
+            };
+            *kept = Some(value).filter(|_| {
+                !cookie.contains("Max-Age=0") || !cookie.starts_with("shipmate_sign_in=")
+            });
         }
         answer
     }

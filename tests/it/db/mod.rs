@@ -24,6 +24,7 @@ mod devices;
 mod feedback;
 mod groups;
 mod idempotency;
+mod identities;
 mod incidents;
 mod invitations;
 mod jobs;

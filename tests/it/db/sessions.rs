@@ -2,7 +2,7 @@
 
 use shipmate::db::sessions;
 use shipmate::model::ids::SessionId;
-use shipmate::model::session::Session;
+use shipmate::model::session::{Began, Session};
 
 use super::*;
 
@@ -15,6 +15,8 @@ fn session(user: &UserId, at: i64) -> Session {
         expires_at: Millis(at + 100),
         browser: ODD.into(),
         address: "::1".into(),
+        began: Began::Password,
+        provider_id: None,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod app;
 /// git over HTTP with a password, the same as the agent's own tests use.
 #[path = "../../../src/agent/fixture/remote.rs"]
 pub mod git_remote;
+pub mod identity;
 pub mod mail;
 pub mod server;
 pub mod sshd;

@@ -18,6 +18,7 @@ mod reports;
 mod rotate_key;
 mod settings;
 pub(crate) mod shop;
+mod sign_in_link;
 mod ssh;
 mod storm;
 mod triggers;

@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shipmate::accounts::sign_in::totp_place;
+use shipmate::accounts::sso::providers::{self, Draft};
 use shipmate::accounts::{invitations, letters, tokens};
 use shipmate::apps::{self, secure_files, ssh_keys, variables, webhook};
 use shipmate::builds::statuses::token_place;
@@ -15,6 +16,7 @@ use shipmate::db::sealed::{self, Column};
 use shipmate::db::{self, variables::StoredVariable};
 use shipmate::error::Error;
 use shipmate::model::app::App as AppRow;
+use shipmate::model::identity::ProviderKind;
 use shipmate::model::secret::Secret;
 use shipmate::secrets::Keys;
 
@@ -76,6 +78,16 @@ impl House {
         kept.unwrap();
         let letter = invitations::begin_reset(&self.app.app, &mut tx, &self.ann.user.email).await;
         assert!(letter.unwrap().is_some());
+        let draft = Draft {
+            name: "Okta",
+            client_id: "id",
+            client_secret: Some(Secret::new("client secret")),
+            domains: &[],
+            require_sso: false,
+            trusts_emails: false,
+        };
+        let place = (ProviderKind::Oidc, "https://id.example.org");
+        providers::add(&self.app.app, &mut tx, place, draft).await.unwrap();
         tx.commit().await.unwrap();
         self.repeat().await;
         let mut tx = self.app.app.db.write().await.unwrap();
@@ -159,6 +171,10 @@ impl House {
         let second = sealed::list(&mut tx, Column::SecondFactor, "none", 0, 9).await.unwrap();
         let opened = keys.open_sealed(&totp_place(&self.ann.user.id), &second[0].sealed).unwrap();
         assert_eq!(opened.expose(), "b3RwIHNlY3JldA==");
+        let client = sealed::list(&mut tx, Column::ClientSecret, "none", 0, 9).await.unwrap();
+        let place = providers::sealing_place(&client[0].a.parse().unwrap());
+        let opened = keys.open_sealed(&place, &client[0].sealed).unwrap();
+        assert_eq!(opened.expose(), "client secret");
         drop(tx);
         let bytes: Vec<u8> = secure_files::read(app, &file)
             .await
