@@ -24,6 +24,8 @@ pub struct App {
     pub settings: Settings,
     /// Fired when the server shuts down: calls that wait answer at once.
     pub closing: CancellationToken,
+    /// Held while the symbols of a crash are read, which takes much memory.
+    pub symbolicating: tokio::sync::Semaphore,
 }
 
 /// The part of the configuration that product rooms need.

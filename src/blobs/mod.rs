@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::model::hex::hex;
 
 pub mod key;
+pub mod reader;
+pub mod sources;
 
 pub use key::BlobKey;
 

@@ -7,13 +7,18 @@ use futures_util::Stream;
 use crate::app::App;
 use crate::blobs::BlobKey;
 use crate::db;
+use crate::db::wake::Topic;
 use crate::error::{Error, Result};
 use crate::model::artifact::{Artifact, ArtifactKind};
-use crate::model::ids::{ArtifactId, BuildId};
+use crate::model::ids::{ArtifactId, BuildId, JobId};
+use crate::model::symbols::SymbolFile;
 use crate::protocol::{MAX_ARTIFACT_BYTES, MAX_ARTIFACTS};
 
 use super::{Holder, hold, lost};
 
+/// Job that looks again at crashes that want symbols; its subject is the build
+/// with which some have arrived.
+pub const SYMBOLS_ARRIVED: &str = "symbols_arrived";
 /// Longest path, in bytes.
 const MAX_PATH: usize = 1_000;
 
@@ -83,6 +88,11 @@ where
         }
         _ => false,
     };
+    if recorded && SymbolFile::of(&artifact.name).is_some() {
+        let (now, build) = (app.clock.now(), holder.build.as_str());
+        db::jobs::insert(&mut tx, &JobId::generate(now), SYMBOLS_ARRIVED, build, now).await?;
+        tx.wake_on_commit(Topic::Jobs);
+    }
     let known = db::artifacts::find_upload(&mut tx, holder.build, upload.id).await?;
     tx.commit().await?;
     if !recorded {

@@ -3,17 +3,16 @@
 //! at before it is kept; a file is unpacked when somebody opens it.
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::Stream;
 
 use crate::app::App;
 use crate::blobs::BlobKey;
+use crate::blobs::sources::PackedSources;
 use crate::db;
 use crate::db::sources::StoredSources;
 use crate::error::{Error, Result};
 use crate::model::build::Build;
-use crate::protocol::sources::{
-    HEAD, MAX_SOURCES_BODY, SourceEntry, SourceFile, index_end, read_file, read_index,
-};
+use crate::protocol::sources::{MAX_SOURCES_BODY, SourceEntry, SourceFile};
 
 use super::{Holder, hold};
 
@@ -84,31 +83,11 @@ pub async fn open(
     stored: &StoredSources,
     wanted: impl Fn(&SourceEntry) -> bool,
 ) -> Result<Option<(SourceEntry, SourceFile)>> {
-    let (end, index) = index(app, stored).await?;
-    let Some(entry) = index.into_iter().find(wanted) else { return Ok(None) };
-    let packed = read(app, stored, end + entry.at, entry.bytes).await?;
-    let file = read_file(&packed).map_err(damaged)?;
-    Ok(Some((entry, file)))
+    let packed = index(app, stored).await?;
+    let Some(entry) = packed.index().iter().find(|entry| wanted(entry)) else { return Ok(None) };
+    Ok(Some((entry.clone(), packed.file(entry).await?)))
 }
 
-/// Where the index ends, and what is in it.
-async fn index(app: &App, stored: &StoredSources) -> Result<(u64, Vec<SourceEntry>)> {
-    let bytes = stored.bytes.unsigned_abs();
-    let head = read(app, stored, 0, HEAD.min(bytes)).await?;
-    let end = index_end(&head, bytes).map_err(damaged)?;
-    let packed = read(app, stored, HEAD, end - HEAD).await?;
-    Ok((end, read_index(&packed, bytes - end).map_err(damaged)?))
-}
-
-async fn read(app: &App, stored: &StoredSources, from: u64, bytes: u64) -> Result<Vec<u8>> {
-    let mut stream = app.blobs.read(&stored.blob_key, from..from + bytes).await?;
-    let mut all = Vec::new();
-    while let Some(part) = stream.try_next().await? {
-        all.extend_from_slice(&part);
-    }
-    Ok(all)
-}
-
-fn damaged(cause: impl std::fmt::Display) -> Error {
-    Error::Invalid(cause.to_string())
+async fn index(app: &App, stored: &StoredSources) -> Result<PackedSources> {
+    PackedSources::open(&app.blobs, &stored.blob_key, stored.bytes.unsigned_abs()).await
 }

@@ -56,6 +56,7 @@ pub async fn open(config: &Config) -> Result<Arc<App>> {
             reports_per_minute: config.limits.reports_per_minute,
         },
         closing: CancellationToken::new(),
+        symbolicating: tokio::sync::Semaphore::new(1),
     }))
 }
 

@@ -39,6 +39,7 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     34 "0034_identity",
     42 "0042_agent_findings",
     39 "0039_sources",
+    40 "0040_crash_symbols",
 ];
 
 pub(super) fn migrator() -> Migrator {

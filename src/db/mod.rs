@@ -45,6 +45,7 @@ pub mod sql;
 pub mod ssh;
 pub mod statuses;
 pub mod storage;
+pub mod symbols;
 pub mod tokens;
 pub mod trends;
 mod value;

@@ -9,7 +9,7 @@ use crate::model::text::cut;
 use crate::model::time::Millis;
 
 use super::group::{self, Likeness};
-use super::{File, MAX_LABEL, bound, media, person};
+use super::{File, MAX_LABEL, bound, media, person, symbols};
 
 /// Largest `resolved_crash_report`, in bytes of JSON: a hundred threads with
 /// source lines fit.
@@ -17,7 +17,7 @@ pub const MAX_RESOLVED: usize = 512 << 10;
 /// Deepest nesting of `resolved_crash_report`; source lines are at depth 8.
 pub const MAX_RESOLVED_DEPTH: usize = 16;
 /// Longest report as text, in bytes; the rest is cut.
-const MAX_TEXT: usize = 512 << 10;
+pub(super) const MAX_TEXT: usize = 512 << 10;
 
 /// A crash as it was sent.
 #[derive(Debug)]
@@ -90,6 +90,7 @@ async fn record(
     let state = group.state.after_report(group.last_build_number, number);
     db::crashes::count_report(&mut tx, &group, state, number, at).await?;
     stored.record(&mut tx).await?;
+    symbols::plan(&mut tx, &report.id, app.clock.now()).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -61,29 +61,27 @@ pub fn resolve(crash: &JavaCrash<'_>) -> Result<JsonObject> {
     Err(Error::Invalid("STACK_TRACE: too large".into()))
 }
 
+/// The report of a trace that was put back into the words of the source; the
+/// rest is as in `known`. `None` if the trace holds no exception.
+pub(super) fn resolve_again(known: &Value, stack_trace: &str) -> Option<Value> {
+    let trace = java::read_stack_trace(stack_trace, &Limits::default());
+    let root = java::root_cause(&trace)?;
+    let package = known["identifier"].as_str().unwrap_or_default();
+    let thread = known["thread_frames"][0]["name"].as_str().unwrap_or_default();
+    let mut report = known.clone();
+    let members = report.as_object_mut()?;
+    members.insert("exception_type".into(), json!(root.class));
+    members.insert("exception_codes".into(), json!(root.message));
+    members.insert("thread_frames".into(), json!(threads(package, thread, &trace, 256)));
+    Some(report)
+}
+
 fn report(
     crash: &JavaCrash<'_>,
     trace: &[Throwable],
     root: &Throwable,
     max_frames: usize,
 ) -> Value {
-    let own = own_prefix(crash.package);
-    let frames = |throwable: &Throwable| -> Vec<Value> {
-        throwable.frames.iter().take(max_frames).map(|frame| frame_of(frame, &own)).collect()
-    };
-    let crashed = json!({
-        "number": "0", "name": crash.thread, "title": "Thread 0 Crashed", "frames": frames(root),
-    });
-    // Outward: each wrapped the one before it.
-    let wrappers = trace.iter().rev().filter(|throwable| !throwable.is_suppressed).skip(1);
-    let wrappers = wrappers.take(max_frames).enumerate().map(|(index, throwable)| {
-        let title = format!("Thrown again as {}", throwable.class);
-        json!({
-            "number": (index + 1).to_string(), "name": "", "title": title,
-            "frames": frames(throwable),
-        })
-    });
-    let thread_frames: Vec<Value> = std::iter::once(crashed).chain(wrappers).collect();
     json!({
         "crash_type": "java",
         "code_type": "Java",
@@ -94,8 +92,30 @@ fn report(
         "identifier": crash.package,
         "process": crash.package,
         "version": format!("{} ({})", crash.version_name, crash.version_code),
-        "thread_frames": thread_frames,
+        "thread_frames": threads(crash.package, crash.thread, trace, max_frames),
     })
+}
+
+/// The exception that began it as thread 0, then those that wrapped it.
+fn threads(package: &str, thread: &str, trace: &[Throwable], max_frames: usize) -> Vec<Value> {
+    let own = own_prefix(package);
+    let frames = |throwable: &Throwable| -> Vec<Value> {
+        throwable.frames.iter().take(max_frames).map(|frame| frame_of(frame, &own)).collect()
+    };
+    let crashed = json!({
+        "number": "0", "name": thread, "title": "Thread 0 Crashed",
+        "frames": java::root_cause(trace).map(frames).unwrap_or_default(),
+    });
+    // Outward: each wrapped the one before it.
+    let wrappers = trace.iter().rev().filter(|throwable| !throwable.is_suppressed).skip(1);
+    let wrappers = wrappers.take(max_frames).enumerate().map(|(index, throwable)| {
+        let title = format!("Thrown again as {}", throwable.class);
+        json!({
+            "number": (index + 1).to_string(), "name": "", "title": title,
+            "frames": frames(throwable),
+        })
+    });
+    std::iter::once(crashed).chain(wrappers).collect()
 }
 
 fn frame_of(frame: &Frame, own: &str) -> Value {

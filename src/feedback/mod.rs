@@ -15,6 +15,7 @@ pub mod group;
 pub mod java;
 pub mod media;
 pub mod native;
+pub mod symbols;
 
 pub use media::File;
 

@@ -1,7 +1,6 @@
 //! Crashes of native code as their devices tell them: made whole where a raw
 //! report lacks members of `resolved_crash_report` (api.md 4.16), and written
-//! as text. Looks up no symbols: reports come with names, or stay with
-//! addresses.
+//! as text. Symbols are looked up later, in `symbols`.
 
 use serde_json::{Map, Value, json};
 

@@ -5,6 +5,7 @@ mod deliveries;
 pub mod reconcile;
 pub mod schedules;
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::accounts::audit;
 use crate::accounts::letters::{self, SEND_LETTER};
 use crate::app::App;
 use crate::apps::purge::{self, PURGE_APP};
+use crate::builds::artifacts::SYMBOLS_ARRIVED;
 use crate::builds::deliveries::EVALUATE;
 use crate::builds::finish::{DEPLOY, FOLD_LOG};
 use crate::builds::statuses::{self, SEND_STATUS};
@@ -25,6 +27,7 @@ use crate::distribution::deploy::{self, SEND_MAIL};
 use crate::distribution::failures::{self, TELL_FAILURE};
 use crate::distribution::mail;
 use crate::error::{Error, Result};
+use crate::feedback::symbols::{self, SYMBOLICATE};
 use crate::model::time::Millis;
 
 /// A job whose runner died is due again after this long.
@@ -100,42 +103,28 @@ fn delay_ms(tries: i64) -> i64 {
 
 /// Runs a job. The answer is when to run it again, if it is not done.
 async fn dispatch(app: &App, job: &Job) -> Result<Option<Millis>> {
-    if job.kind == SEND_STATUS {
-        let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-        return statuses::send(app, &id).await;
-    }
-    if job.kind == PURGE_APP {
-        let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-        return purge::purge(app, &id).await;
-    }
     match job.kind.as_str() {
-        FOLD_LOG => {
-            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-            fold::fold(app, &id).await
-        }
-        DEPLOY => {
-            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-            deploy::deploy_each(app, &id).await
-        }
-        SEND_MAIL => {
-            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-            mail::send(app, &id).await
-        }
-        SEND_LETTER => {
-            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-            letters::send(app, &id).await
-        }
-        TELL_FAILURE => {
-            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-            failures::tell(app, &id).await
-        }
-        EVALUATE => {
-            let id = job.subject.parse().map_err(|e| Error::internal("reading a job", e))?;
-            Box::pin(deliveries::evaluate(app, &id)).await
-        }
+        SEND_STATUS => return statuses::send(app, &subject(job)?).await,
+        PURGE_APP => return purge::purge(app, &subject(job)?).await,
+        FOLD_LOG => fold::fold(app, &subject(job)?).await,
+        DEPLOY => deploy::deploy_each(app, &subject(job)?).await,
+        SEND_MAIL => mail::send(app, &subject(job)?).await,
+        SEND_LETTER => letters::send(app, &subject(job)?).await,
+        TELL_FAILURE => failures::tell(app, &subject(job)?).await,
+        EVALUATE => Box::pin(deliveries::evaluate(app, &subject(job)?)).await,
+        SYMBOLICATE => Box::pin(symbols::symbolicate(app, &subject(job)?)).await,
+        SYMBOLS_ARRIVED => symbols::arrived(app, &subject(job)?).await,
         other => Err(Error::bug("running a job", format!("unknown kind {other}"))),
     }?;
     Ok(None)
+}
+
+/// The id of what a job is about.
+fn subject<T: FromStr>(job: &Job) -> Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    job.subject.parse().map_err(|cause| Error::internal("reading a job", cause))
 }
 
 /// Judges leases until `shutdown`. The first pass waits for one lease: after

@@ -27,5 +27,6 @@ pub mod secret;
 pub mod session;
 pub mod settings;
 pub mod status;
+pub mod symbols;
 pub mod text;
 pub mod time;

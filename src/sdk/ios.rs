@@ -60,6 +60,8 @@ struct Sent {
     identifier: Option<Box<RawValue>>,
     process: Option<Box<RawValue>>,
     thread_frames: Option<Box<RawValue>>,
+    /// Ours: `name`, `uuid` and `base_address` of what was loaded.
+    binary_images: Option<Box<RawValue>>,
 }
 
 /// Takes a crash.
@@ -131,6 +133,7 @@ fn resolved(sent: &Sent, now: Millis) -> Result<JsonObject> {
         ("identifier", &sent.identifier),
         ("process", &sent.process),
         ("thread_frames", &sent.thread_frames),
+        ("binary_images", &sent.binary_images),
     ] {
         let Some(text) = value.as_deref().map(RawValue::get) else { continue };
         raw.insert(name.into(), bounded(name, text)?);
@@ -143,14 +146,14 @@ fn resolved(sent: &Sent, now: Millis) -> Result<JsonObject> {
     native::complete(raw, now)
 }
 
-/// A text, or the threads; depth and size are looked at first.
+/// A text, or the threads and images; depth and size are looked at first.
 fn bounded(name: &str, text: &str) -> Result<Value> {
     let wrapped = format!("{{\"{name}\":{text}}}");
     let object = JsonObject::read(&wrapped, MAX_RESOLVED, MAX_RESOLVED_DEPTH)
         .map_err(|_| Error::invalid_parameter(name))?;
     let value = object.to_value()[name].take();
     match (&value, name) {
-        (Value::Array(_), "thread_frames") | (Value::String(_), _) => Ok(value),
+        (Value::Array(_), "thread_frames" | "binary_images") | (Value::String(_), _) => Ok(value),
         (Value::Number(number), "crashed_thread") => Ok(Value::String(number.to_string())),
         _ => Err(Error::invalid_parameter(name)),
     }

@@ -17,6 +17,7 @@ pub mod mapping;
 pub mod package;
 mod places;
 mod report;
+pub mod symbols;
 mod text;
 mod xml;
 

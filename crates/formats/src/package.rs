@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 
 mod aab;
 mod apk;
-mod archive;
+pub(crate) mod archive;
 mod axml;
 mod bytes;
 mod der;

@@ -20,12 +20,13 @@ use crate::dashboard::session::Visit;
 use crate::dashboard::words;
 use crate::db::crashes::{self as rows, Filter, ShownCrash};
 use crate::error::Error;
-use crate::feedback::crashes;
+use crate::feedback::{crashes, symbols};
 use crate::http::page::Cursor;
 use crate::http::params::Params;
 use crate::model::account::Access;
 use crate::model::feedback::{CrashGroup, ItemState};
 use crate::model::ids::{AppId, CrashGroupId, CrashReportId};
+use crate::model::symbols::Symbols;
 use crate::model::time::Millis;
 
 struct Group {
@@ -230,6 +231,11 @@ struct Page {
     replay: Option<String>,
     has_logs: bool,
     threads: Vec<Thread>,
+    csrf: String,
+    may_manage: bool,
+    symbols: Option<Symbols>,
+    /// A look at the symbols was asked for.
+    asked: bool,
     /// The report as it was sent, where no thread could be read.
     plain: String,
     metadata: Vec<(String, String)>,
@@ -240,11 +246,14 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visit: Visit,
     Places(id, report): Places<AppId, CrashReportId>,
+    params: Params,
 ) -> Result<Response, PageFault> {
+    let asked = params.opt_bool("asked")?.unwrap_or(false);
     let mut tx = app.db.read().await?;
     let row = authorize_app(&mut tx, &visit.actor, Access::Read, &id).await?;
     let may_manage = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await.is_ok();
     let found = rows::find(&mut tx, &id, &report).await?.ok_or_else(Error::not_found)?;
+    let symbols = symbols::state(&mut tx, &report).await?;
     drop(tx);
     let resolved = found.report.resolved.to_value();
     page::ok(&Page {
@@ -262,7 +271,27 @@ pub(super) async fn show(
         metadata: facts(&found.report.metadata),
         system: facts(&found.report.system),
         plain: found.report.resolved_text,
+        csrf: visit.csrf().to_owned(),
+        may_manage,
+        symbols,
+        asked,
     })
+}
+
+/// Looks for the symbols once more.
+pub(super) async fn symbolicate(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Places(id, report): Places<AppId, CrashReportId>,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let mut tx = app.db.write().await?;
+    authorize_app(&mut tx, &visit.actor, Access::Full, &id).await?;
+    rows::find(&mut tx, &id, &report).await?.ok_or_else(Error::not_found)?;
+    symbols::plan(&mut tx, &report, app.clock.now()).await?;
+    tx.commit().await?;
+    page::redirect(&format!("/apps/{id}/crash-reports/{report}?asked=true"))
 }
 
 /// The device log that came with it.

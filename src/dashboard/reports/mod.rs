@@ -36,6 +36,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/{app_id}/crashes/{group_id}", get(crashes::show_group))
         .route("/apps/{app_id}/crashes/{group_id}/state", post(crashes::set_state))
         .route("/apps/{app_id}/crash-reports/{report_id}", get(crashes::show))
+        .route("/apps/{app_id}/crash-reports/{report_id}/symbolicate", post(crashes::symbolicate))
         .route("/apps/{app_id}/crash-reports/{report_id}/log.txt", get(crashes::log))
 }
 

@@ -20,6 +20,7 @@ mod settings;
 mod sources;
 mod sso;
 mod status;
+mod symbols;
 
 /// A browser: keeps the cookie, follows nothing.
 struct Browser {

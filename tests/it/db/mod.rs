@@ -47,6 +47,7 @@ mod settings;
 mod sources;
 mod statuses;
 mod storage;
+mod symbols;
 mod tls;
 mod tokens;
 mod trends;

@@ -79,6 +79,7 @@ async fn server(db: &Arc<TestDb>, dir: &Path, clock: &Arc<AtomicI64>) -> App {
             reports_per_minute: 600,
         },
         closing: tokio_util::sync::CancellationToken::new(),
+        symbolicating: tokio::sync::Semaphore::new(1),
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Wanted {
     pub classes: BTreeSet<String>,
     /// The mapping that the app says it was built with.
     pub map_id: Option<String>,
+    /// Names were shortened, or files left out: without a mapping nobody can
+    /// read this trace.
+    pub is_obfuscated: bool,
 }
 
 impl Wanted {
@@ -35,7 +38,8 @@ pub fn wanted(text: &str, limits: &Limits) -> Wanted {
     let mut wanted = Wanted::default();
     for line in lines(text, limits) {
         let class = match line {
-            Line::Frame { class, file, .. } => {
+            Line::Frame { class, file, at, .. } => {
+                wanted.is_obfuscated |= is_obfuscated(&class, file.as_deref(), at);
                 let id = file.as_deref().and_then(|file| file.strip_prefix(MAP_ID));
                 if let Some(id) = id.filter(|id| !id.is_empty()) {
                     wanted.map_id = Some(id.to_owned());
@@ -50,6 +54,18 @@ pub fn wanted(text: &str, limits: &Limits) -> Wanted {
         }
     }
     wanted
+}
+
+/// Shrinkers give classes one letter or two, and their files no name.
+fn is_obfuscated(class: &str, file: Option<&str>, line: Option<u32>) -> bool {
+    let simple = class.rsplit('.').next().unwrap_or(class);
+    let is_short =
+        (1..=2).contains(&simple.len()) && simple.starts_with(|c: char| c.is_lowercase());
+    let is_nameless = match file {
+        Some(file) => file == "SourceFile" || file.starts_with(MAP_ID),
+        None => line.is_some(),
+    };
+    is_short || is_nameless
 }
 
 enum Line<'t> {

@@ -15,7 +15,7 @@ use super::error::PackageError;
 /// Longest path that a file of interest has.
 const MAX_PATH: usize = 512;
 
-pub(super) struct Archive<R> {
+pub(crate) struct Archive<R> {
     zip: ZipArchive<Shared<R>>,
     files: Vec<File>,
     bytes: Budget,
@@ -51,7 +51,7 @@ fn unreadable(error: std::io::Error) -> PackageError {
 
 impl<R: Read + Seek> Archive<R> {
     /// Lists the files of interest: those whose path is not absurdly long.
-    pub(super) fn open(mut file: R, limits: &PackageLimits) -> Result<Self, PackageError> {
+    pub(crate) fn open(mut file: R, limits: &PackageLimits) -> Result<Self, PackageError> {
         let end = file.seek(std::io::SeekFrom::End(0)).map_err(unreadable)?;
         let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
         let reader = Shared(std::cell::RefCell::new(file));
@@ -76,12 +76,12 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { zip, files, bytes, nodes, limits: *limits })
     }
 
-    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| file.path.as_str())
     }
 
     /// The first file at `path`, unpacked; `what` names it in errors.
-    pub(super) fn read(&mut self, path: &str, what: &'static str) -> Result<Vec<u8>, PackageError> {
+    pub(crate) fn read(&mut self, path: &str, what: &'static str) -> Result<Vec<u8>, PackageError> {
         let limit = self.limits.max_entry_bytes;
         self.read_up_to(path, what, limit)
     }
