@@ -138,6 +138,10 @@ pub struct Source {
     /// `user:password` or a bare token, for HTTPS remotes.
     #[serde(default)]
     pub credential: Option<Credential>,
+    /// The credential opens more than this repository, so no file of it may
+    /// run while the credential is there.
+    #[serde(default)]
+    pub for_checkout_only: bool,
     /// Empty = the remote's default branch.
     pub branch: String,
     /// A given commit instead of the branch tip.

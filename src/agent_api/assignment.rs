@@ -20,10 +20,12 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
         .await?
         .ok_or_else(|| Error::bug("assigning a build", "its app is deleted"))?;
     // Another repository since it was queued: its credential is not for the old host.
-    let credential = match row.repo_url == build.repo_url {
-        true => apps::credential(app, &mut tx, &build.app_id).await?,
+    let opening = match row.repo_url == build.repo_url {
+        true => apps::credential(app, &mut tx, &row).await?,
         false => None,
     };
+    let for_checkout_only = opening.as_ref().is_some_and(|opening| opening.is_shared);
+    let credential = opening.map(|opening| opening.credential);
     let secrets = match origin.may_see_secrets() {
         true => Secrets::of(app, &mut tx, &row, build).await?,
         false => Secrets::default(),
@@ -38,7 +40,7 @@ pub async fn of(app: &App, build: &Build) -> Result<Assignment> {
         platform: row.platform,
         number: build.number,
         attempt: build.attempt,
-        source: Source { credential, ssh, ..source_of(build, &origin) },
+        source: Source { credential, for_checkout_only, ssh, ..source_of(build, &origin) },
         scheme: build.scheme.clone(),
         triggered_by: build.triggered_by,
         env: secrets.env,

@@ -11,9 +11,10 @@ use crate::git::refs::{self, RemoteRefs};
 use crate::git::remote::Remote;
 use crate::model::ids::{JobId, OrgId, UserId};
 use crate::model::secret::Secret;
+use crate::protocol::Credential;
 
 use super::project::Project;
-use super::{MAX_URL, split_credential, ssh_keys};
+use super::{MAX_URL, providers, split_credential, ssh_keys};
 
 /// Longest part of git's own words that is shown, in characters.
 const MAX_SAID: usize = 400;
@@ -24,6 +25,8 @@ pub struct Connection {
     /// Without credentials.
     pub url: String,
     pub has_credential: bool,
+    /// The connection of the organisation that opened it, by name.
+    pub opened_by: Option<String>,
     pub refs: RemoteRefs,
     /// `None` if its files could not be listed; nothing depends on that.
     pub project: Option<Project>,
@@ -52,11 +55,22 @@ pub async fn test(app: &App, org: &OrgId, url: &str) -> Result<Result<Connection
     let (url, credential) = split_credential(url);
     let remote =
         Remote::parse(&url).map_err(|refused| Error::Invalid(format!("repo_url: {refused}")))?;
+    let has_credential = credential.is_some();
+    let (credential, opened_by) = match credential {
+        Some(own) => (Some(own), None),
+        None => shared(app, org, &url).await?,
+    };
     let ssh = ssh_keys::identity(app, org, &remote).await?;
     let access = Access { credential: credential.as_ref(), ssh: ssh.as_ref() };
     let refs = match refs::read(&remote, access).await {
         Ok(refs) => refs,
-        Err(error) => return Ok(Err(obstacle(&remote, &error, credential.is_some()))),
+        Err(error) => {
+            let mut obstacle = obstacle(&remote, &error, credential.is_some());
+            if opened_by.is_some() && obstacle.what == TOKEN_REFUSED {
+                obstacle.fix = CHECK_CONNECTION;
+            }
+            return Ok(Err(obstacle));
+        }
     };
     let mut project = None;
     if !refs.branches.is_empty() {
@@ -68,8 +82,20 @@ pub async fn test(app: &App, org: &OrgId, url: &str) -> Result<Result<Connection
             Err(error) => tracing::info!(%error, "the files of a repository cannot be listed"),
         }
     }
-    Ok(Ok(Connection { url, has_credential: credential.is_some(), refs, project }))
+    Ok(Ok(Connection { url, has_credential, opened_by, refs, project }))
 }
+
+/// What a connection of the organisation opens `url` with, and its name.
+async fn shared(app: &App, org: &OrgId, url: &str) -> Result<(Option<Credential>, Option<String>)> {
+    let mut tx = app.db.read().await?;
+    let credential = providers::credential(app, &mut tx, org, url).await?;
+    let opener = providers::opener(&mut tx, org, url).await?;
+    Ok((credential, opener.map(|connection| connection.name)))
+}
+
+const TOKEN_REFUSED: &str = "The host does not take this token.";
+const CHECK_CONNECTION: &str = "It is that of the organisation’s connection to this host. An owner \
+    tests it on the organisation’s page, and gives it a token that may read this repository.";
 
 /// What git and ssh say, what that means, and what helps; the first that fits.
 const KNOWN: [(&[&str], &str, &str); 10] = [
@@ -151,7 +177,7 @@ fn obstacle(remote: &Remote, error: &GitError, has_credential: bool) -> Obstacle
     let (what, fix) = match KNOWN.iter().find(|(words, ..)| fits(words)) {
         None => ("The repository does not answer.", "The words of git below say why."),
         Some((_, what, _)) if has_credential && *what == "The repository is private." => (
-            "The host does not take this token.",
+            TOKEN_REFUSED,
             "Check that it has not expired and may read the repository, then paste the URL with \
              a new one: https://TOKEN@host/owner/repo.git",
         ),

@@ -15,7 +15,9 @@ use crate::protocol::Credential;
 
 pub mod connection;
 pub mod manage;
+pub mod pins;
 pub mod project;
+pub mod providers;
 pub mod pulls;
 pub mod purge;
 pub mod secure_files;
@@ -101,15 +103,28 @@ pub fn credential_place(id: &AppId) -> String {
     format!("apps/{id}/repo_credential")
 }
 
-/// The opened credential of the app's repository.
-pub async fn credential(app: &App, tx: &mut Tx, id: &AppId) -> Result<Option<Credential>> {
-    let Some(sealed) = db::apps::find_credential(tx, id).await? else { return Ok(None) };
-    let pair = app.keys.open_sealed(&credential_place(id), &sealed)?;
+/// What opens the repository of an app over HTTP.
+#[derive(Debug)]
+pub struct Opening {
+    pub credential: Credential,
+    /// It is the organisation's and opens more than this repository.
+    pub is_shared: bool,
+}
+
+/// The app's own credential, else that of a connection of its organisation.
+pub async fn credential(app: &App, tx: &mut Tx, row: &AppRow) -> Result<Option<Opening>> {
+    let Some(sealed) = db::apps::find_credential(tx, &row.id).await? else {
+        let shared = providers::credential(app, tx, &row.org_id, &row.repo_url).await?;
+        return Ok(shared.map(|credential| Opening { credential, is_shared: true }));
+    };
+    let pair = app.keys.open_sealed(&credential_place(&row.id), &sealed)?;
     let (username, password) = pair
         .expose()
         .split_once('\n')
         .ok_or_else(|| Error::bug("opening a repository credential", "no separator"))?;
-    Ok(Some(Credential { username: Secret::new(username), password: Secret::new(password) }))
+    let credential =
+        Credential { username: Secret::new(username), password: Secret::new(password) };
+    Ok(Some(Opening { credential, is_shared: false }))
 }
 
 /// Branches by name; asks the remote first when the stored answer is old, and
@@ -193,7 +208,7 @@ pub async fn check_tag(app: &App, row: &AppRow, tag: &str) -> Result<()> {
 
 async fn read_remote(app: &App, row: &AppRow) -> Result<Result<RemoteRefs, GitError>> {
     let mut tx = app.db.read().await?;
-    let credential = credential(app, &mut tx, &row.id).await?;
+    let opening = credential(app, &mut tx, row).await?;
     // The connection goes back before git is asked: remotes can be slow.
     drop(tx);
     let remote = match Remote::parse(&row.repo_url) {
@@ -201,8 +216,8 @@ async fn read_remote(app: &App, row: &AppRow) -> Result<Result<RemoteRefs, GitEr
         Err(refused) => return Ok(Err(refused.into())),
     };
     let ssh = ssh_keys::identity(app, &row.org_id, &remote).await?;
-    let access = Access { credential: credential.as_ref(), ssh: ssh.as_ref() };
-    Ok(refs::read(&remote, access).await)
+    let credential = opening.as_ref().map(|opening| &opening.credential);
+    Ok(refs::read(&remote, Access { credential, ssh: ssh.as_ref() }).await)
 }
 
 /// Records the remote's branches; those that vanished become deleted.

@@ -40,8 +40,9 @@ pub struct Keys {
 impl Keys {
     pub async fn of(app: &App, row: &AppRow, own: &Remote) -> Result<Self> {
         let mut tx = app.db.read().await?;
-        let credential = super::credential(app, &mut tx, &row.id).await?;
+        let opening = super::credential(app, &mut tx, row).await?;
         drop(tx);
+        let credential = opening.map(|opening| opening.credential);
         Ok(Self { credential, ssh: super::ssh_keys::identity(app, &row.org_id, own).await? })
     }
 

@@ -9,9 +9,10 @@ use crate::app::App;
 use crate::db::wake::Topic;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
-use crate::git::providers::{self, SendError, Status};
+use crate::git::providers::{self, Account, SendError, Status};
 use crate::model::app::App as AppRow;
 use crate::model::build::{Build, BuildStatus};
+use crate::model::connection::{self, Connection};
 use crate::model::ids::{AppId, JobId, StatusId};
 use crate::model::origin::Origin;
 use crate::model::secret::Secret;
@@ -35,7 +36,7 @@ const MAX_DELAY_MS: i64 = 10 * 60_000;
 const MAX_RETRY_AFTER_MS: i64 = 3_600_000;
 
 /// Tells the provider of `build`, whose row may be older than its new
-/// `status`, if its app has an account there. Nothing is told of a commit that
+/// `status`, if there is an account to tell with. Nothing is told of a commit that
 /// is not known yet.
 pub async fn tell(app: &App, tx: &mut Tx, build: &Build, status: BuildStatus) -> Result<()> {
     let origin = origin_of(build)?;
@@ -56,7 +57,7 @@ pub async fn tell(app: &App, tx: &mut Tx, build: &Build, status: BuildStatus) ->
             None => return Ok(()),
         },
     };
-    if db::statuses::find_provider(tx, &build.app_id).await?.is_none() {
+    if account_of(tx, &build.app_id, &build.repo_url).await?.is_none() {
         return Ok(());
     }
     let now = app.clock.now();
@@ -125,8 +126,11 @@ pub async fn send(app: &App, id: &StatusId) -> Result<Option<Millis>> {
             let due = due.filter(|due| *due > now).unwrap_or_else(|| now.plus(BLOCKED_MS));
             return Ok(wanted.outcome.is_none().then_some(due));
         };
-        let account = db::statuses::find_provider(&mut tx, &first.app_id).await?;
         let build = db::builds::find(&mut tx, &first.build_id).await?;
+        let account = match &build {
+            Some(build) => account_of(&mut tx, &build.app_id, &build.repo_url).await?,
+            None => None,
+        };
         let context = match (db::apps::find(&mut tx, &first.app_id).await?, &build) {
             (Some(row), Some(build)) => context_of(&mut tx, &row, build).await?,
             _ => String::new(),
@@ -145,14 +149,44 @@ pub async fn send(app: &App, id: &StatusId) -> Result<Option<Millis>> {
     }
 }
 
+/// Whose account tells of an app's builds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Teller {
+    /// Its own.
+    Own(ProviderAccount),
+    /// One of its organisation.
+    Shared(Connection),
+}
+
+/// The account that is told with of a repository: the app's own, else the
+/// oldest connection of its organisation on the repository's host.
+pub async fn account_of(tx: &mut Tx, app: &AppId, repo_url: &str) -> Result<Option<Teller>> {
+    if let Some(own) = db::statuses::find_provider(tx, app).await? {
+        return Ok(Some(Teller::Own(own)));
+    }
+    let shared = db::connections::list_of_app(tx, app).await?;
+    let fits = |c: &Connection| providers::serves(c.provider, &c.base_url, repo_url);
+    Ok(shared.into_iter().find(fits).map(Teller::Shared))
+}
+
 async fn deliver(
     app: &App,
-    account: &ProviderAccount,
+    teller: &Teller,
     build: &Build,
     status: &CommitStatus,
     context: &str,
 ) -> Result<Result<(), SendError>> {
-    let token = app.keys.open_sealed(&token_place(&account.app_id), &account.token_sealed)?;
+    let (provider, base_url, place, sealed) = match teller {
+        Teller::Own(own) => {
+            (own.provider, &own.base_url, token_place(&own.app_id), &own.token_sealed)
+        }
+        Teller::Shared(shared) => {
+            let place = connection::token_place(&shared.id);
+            (shared.provider, &shared.base_url, place, &shared.token_sealed)
+        }
+    };
+    let token = app.keys.open_sealed(&place, sealed)?;
+    let account = Account { provider, base_url, token: &token };
     let url = format!("{}/apps/{}/build/{}", app.settings.dashboard_url, build.app_id, build.id);
     let told = Status {
         sha: &status.sha,
@@ -161,11 +195,11 @@ async fn deliver(
         description: &status.description,
         url: &url,
     };
-    let Some(call) = providers::call(account.provider, &build.repo_url, &told) else {
+    let Some(call) = providers::call(&account, &build.repo_url, &told) else {
         let reason = "the repository's URL names no owner and repository";
         return Ok(Err(SendError::Refused(reason.into())));
     };
-    Ok(providers::send(account.provider, &account.base_url, &token, &call).await)
+    Ok(providers::send(&account, &call).await)
 }
 
 /// What the token of an account is sealed for.
@@ -236,9 +270,6 @@ fn delay_ms(tries: i64, asked: Option<Duration>) -> i64 {
     own.max(asked.min(MAX_RETRY_AFTER_MS))
 }
 
-/// Bytes of a token.
-const MAX_TOKEN: usize = 4_000;
-
 /// An account to set; the token is given once and never shown.
 #[derive(Debug)]
 pub struct NewAccount<'a> {
@@ -260,10 +291,10 @@ pub async fn set_account(
 ) -> Result<ProviderAccount> {
     let hosted = providers::hosted(&row.repo_url).filter(|(known, _)| *known == new.provider);
     let base_url = new.base_url.or(hosted.map(|(_, url)| url));
-    let base_url =
-        base_url.and_then(base_of).ok_or_else(|| Error::invalid_parameter("base_url"))?;
-    let token = new.token.expose();
-    if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(|b| b.is_ascii_graphic()) {
+    let base_url = base_url
+        .and_then(providers::checked_base)
+        .ok_or_else(|| Error::invalid_parameter("base_url"))?;
+    if !providers::is_token(new.token) {
         return Err(Error::invalid_parameter("token"));
     }
     let account = ProviderAccount {
@@ -275,20 +306,6 @@ pub async fn set_account(
     };
     db::statuses::upsert_provider(tx, &account).await?;
     Ok(account)
-}
-
-/// An `http` or `https` URL without credentials, query and fragment, and
-/// without a slash at its end.
-fn base_of(text: &str) -> Option<String> {
-    let url = reqwest::Url::parse(text).ok()?;
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.host_str().is_some()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && text.len() <= 1_000;
-    plain.then(|| url.as_str().trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -304,18 +321,5 @@ mod tests {
         assert_eq!(delay_ms(1, Some(Duration::from_secs(90))), 90_000);
         assert_eq!(delay_ms(5, Some(Duration::from_secs(1))), 32_000);
         assert_eq!(delay_ms(1, Some(Duration::from_secs(1 << 40))), MAX_RETRY_AFTER_MS);
-    }
-
-    #[test]
-    fn base_urls_are_plain() {
-        assert_eq!(
-            base_of("https://ghe.example.org/api/v3/").unwrap(),
-            "https://ghe.example.org/api/v3"
-        );
-        for odd in
-            ["ghe.example.org", "ftp://h/", "https://u:p@h/", "https://h/?q", "https://h/#f", ""]
-        {
-            assert_eq!(base_of(odd), None, "{odd}");
-        }
     }
 }

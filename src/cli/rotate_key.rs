@@ -16,6 +16,7 @@ use crate::builds::statuses;
 use crate::db::sealed::{self as rows, Column, Sealed};
 use crate::error::Error;
 use crate::http::idempotency;
+use crate::model::connection;
 use crate::model::time::Millis;
 
 /// Values of one transaction: servers wait for no longer than these take.
@@ -189,6 +190,7 @@ fn place(column: Column, value: &Sealed) -> crate::error::Result<String> {
         Column::SecureFile => secure_files::sealing_place(&a.parse().map_err(refuse)?),
         Column::SshKey => ssh_keys::sealing_place(&a.parse().map_err(refuse)?),
         Column::ProviderToken => statuses::token_place(&a.parse().map_err(refuse)?),
+        Column::ConnectionToken => connection::token_place(&a.parse().map_err(refuse)?),
         Column::WebhookSecret => webhook::sealing_place(&a.parse().map_err(refuse)?),
         Column::TokenCopy => tokens::copy_place(&a.parse().map_err(refuse)?),
         Column::LetterKey => letters::sealing_place(&a.parse().map_err(refuse)?),

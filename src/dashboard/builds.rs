@@ -10,7 +10,7 @@ use form_urlencoded::Serializer;
 
 use crate::accounts::authorize_app;
 use crate::app::App;
-use crate::apps;
+use crate::apps::{self, pins};
 use crate::builds::trigger::{Request, trigger, trigger_scheme};
 use crate::dashboard::frame::{AppFrame, Tab};
 use crate::dashboard::page::{self, PageFault, Shell};
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::http::page::Cursor;
 use crate::http::params::Params;
 use crate::model::account::Access;
-use crate::model::app::App as AppRow;
+use crate::model::app::{App as AppRow, Branch};
 use crate::model::build::{Build, BuildStatus, Trigger};
 use crate::model::ids::{AppId, BuildId};
 use crate::model::time::Millis;
@@ -52,6 +52,8 @@ struct Builds {
     /// Whether the deleted branches are what was asked for.
     shows_deleted: bool,
     groups: Vec<Group>,
+    /// What the person has pinned, with links to the builds of each.
+    pinned: Vec<(String, String)>,
     older: Option<String>,
 }
 
@@ -60,11 +62,13 @@ struct Group {
     branch: String,
     /// Only its builds; `None` while a build's branch is not known.
     link: Option<String>,
+    is_pinned: bool,
     builds: Vec<Shown>,
 }
 
-/// By branch, the branch with the newest build first.
-fn by_branch(id: &AppId, builds: &[Build], now: Millis) -> Vec<Group> {
+/// By branch, those that are pinned first in the order of the pins, then the
+/// branch with the newest build.
+fn by_branch(id: &AppId, builds: &[Build], pins: &[String], now: Millis) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for build in builds {
         let shown = Shown::of(build, now);
@@ -73,10 +77,13 @@ fn by_branch(id: &AppId, builds: &[Build], now: Millis) -> Vec<Group> {
             None => groups.push(Group {
                 branch: shown.branch.clone(),
                 link: (!build.branch.is_empty()).then(|| branch_link(id, &build.branch)),
+                is_pinned: pins.contains(&build.branch),
                 builds: vec![shown],
             }),
         }
     }
+    let place = |group: &Group| pins.iter().position(|pin| *pin == group.branch);
+    groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX));
     groups
 }
 
@@ -132,6 +139,7 @@ pub async fn list(
         Filter { branch: branch.as_deref(), scheme: scheme.as_deref(), status: *status, before };
     let mut found = db::builds::list(&mut tx, &id, &filter, PAGE + 1).await?;
     let known = db::apps::list_branches(&mut tx, &id).await?;
+    let pins = db::pins::list(&mut tx, &visit.user.id, &id).await?;
     let default = row.default_branch.as_deref().unwrap_or_default();
     let settings = db::settings::find_levels(&mut tx, &id).await?.resolve(default);
     drop(tx);
@@ -152,7 +160,7 @@ pub async fn list(
         csrf: visit.csrf().to_owned(),
         frame: AppFrame::of(&row, Tab::Builds, may_manage),
         may_build,
-        branches: alive.into_iter().map(|branch| branch.name).collect(),
+        branches: names(alive, &pins),
         schemes: if schemes.len() > 1 { schemes } else { Vec::new() },
         statuses: BuildStatus::ALL.iter().map(|status| status.as_str()).collect(),
         branch: asked.branch.unwrap_or_default(),
@@ -164,9 +172,37 @@ pub async fn list(
             .map(|branch| (branch.name.clone(), branch_link(&id, &branch.name)))
             .collect(),
         shows_deleted,
-        groups: by_branch(&id, &found, app.clock.now()),
+        groups: by_branch(&id, &found, &pins, app.clock.now()),
+        pinned: pins.iter().map(|pin| (pin.clone(), branch_link(&id, pin))).collect(),
         older,
     })
+}
+
+/// Names of branches, the pinned ones first.
+fn names(branches: Vec<Branch>, pins: &[String]) -> Vec<String> {
+    let mut names: Vec<_> = branches.into_iter().map(|branch| branch.name).collect();
+    let place = |name: &String| pins.iter().position(|pin| pin == name);
+    names.sort_by_key(|name| place(name).unwrap_or(usize::MAX));
+    names
+}
+
+/// Pins a branch for this person, or no longer.
+pub async fn pin(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Place(id): Place<AppId>,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let branch = params.required_str("branch")?;
+    let mut tx = app.db.write().await?;
+    let row = authorize_app(&mut tx, &visit.actor, Access::Read, &id).await?;
+    match params.opt_bool("pinned")?.unwrap_or(false) {
+        true => pins::pin(&app, &mut tx, &visit.user.id, &row, &branch).await?,
+        false => pins::unpin(&mut tx, &visit.user.id, &row, &branch).await?,
+    }
+    tx.commit().await?;
+    page::redirect(&format!("/apps/{id}"))
 }
 
 /// Build now.

@@ -20,6 +20,8 @@ mod badge;
 mod bars;
 mod build;
 mod builds;
+mod connected;
+mod connections;
 mod defaults;
 mod deliveries;
 mod devices;
@@ -34,6 +36,7 @@ mod notice;
 mod operations;
 mod organisations;
 mod page;
+mod pick;
 mod place;
 mod public;
 mod qr;
@@ -67,6 +70,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps", get(apps::list))
         .route("/apps/{app_id}", get(builds::list))
         .route("/apps/{app_id}/builds", post(builds::start))
+        .route("/apps/{app_id}/pins", post(builds::pin))
         .route("/apps/{app_id}/build/latest", get(public::latest))
         .route("/apps/{app_id}/build/{build_id}", get(public::build_for_anybody))
         .route("/api/statusImage", get(public::badge))
@@ -77,9 +81,12 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/signup", get(notice::sign_up))
         .merge(account::routes())
         .merge(new_app::routes())
+        .merge(pick::routes())
+        .merge(connected::routes())
         .merge(settings::routes())
         .merge(organisations::routes())
         .merge(defaults::routes())
+        .merge(connections::routes())
         .merge(access_token::routes())
         .merge(two_factor::routes())
         .merge(ssh::routes())

@@ -1,47 +1,41 @@
-//! Adding an app: paste a URL, see that the repository answers and what is in
-//! it, name it, and get the webhook's address (APP-2). Each step is a form of
-//! its own; the URL, which may hold a token, travels sealed between them.
+//! Adding an app: paste a URL or pick a repository, see that it answers and what
+//! is in it, and name it (APP-2). Each step is a form of its own; the URL, which
+//! may hold a token, travels sealed between them.
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::accounts::audit::{self, Change};
-use crate::accounts::{authorize_app, authorize_new_app};
+use crate::accounts::authorize_new_app;
 use crate::app::App;
 use crate::apps::connection::{self, Connection, Obstacle};
-use crate::apps::{self, NewApp, settings, webhook};
+use crate::apps::{self, NewApp, settings};
 use crate::builds::trigger::{Request, trigger};
 use crate::dashboard::forms::{Said, Typed, required, text};
 use crate::dashboard::page::{self, PageFault, Shell};
-use crate::dashboard::place::Place;
+use crate::dashboard::pick::{self, Source};
 use crate::dashboard::session::Visit;
-use crate::dashboard::words::{self, Shown};
 use crate::db;
-use crate::db::builds::Filter;
+use crate::db::organisations::SeenOrganisation;
 use crate::distribution::groups::add_team;
 use crate::error::{Error, Result};
-use crate::git::providers::host_and_path;
 use crate::http::params::Params;
-use crate::http::reply;
-use crate::model::account::{Access, Role};
+use crate::model::account::Role;
 use crate::model::app::{App as AppRow, Platform};
 use crate::model::build::Trigger;
-use crate::model::ids::{AppId, OrgId};
+use crate::model::ids::OrgId;
 use crate::model::settings::Settings;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/apps/new", get(ask).post(test))
         .route("/apps/new/add", post(add))
-        .route("/apps/{app_id}/connected", get(connected))
-        .route("/apps/{app_id}/connected/heard", get(heard))
         .route("/apps/wizard/build/select-repo", get(old_address))
         .route("/apps/wizard/build/select-source", get(old_address))
 }
@@ -58,6 +52,10 @@ struct Ask {
     said: Said,
     typed: Typed,
     orgs: Vec<Org>,
+    /// Connected accounts to pick from instead.
+    sources: Vec<Source>,
+    /// Where an owner connects one.
+    connect: Option<String>,
     obstacle: Option<Obstacle>,
     public_key: Option<String>,
 }
@@ -81,10 +79,15 @@ async fn ask_page(
 ) -> Result<Ask> {
     let mut tx = app.db.write().await?;
     let seen = db::organisations::list_seen(&mut tx, &visit.user.id, visit.actor.is_admin).await?;
-    let orgs = seen.into_iter().filter(|org| {
-        visit.actor.is_admin || org.role.as_deref().is_some_and(|role| role != Role::Read.as_str())
-    });
-    let orgs = orgs.map(|org| Org { id: org.id.to_string(), name: org.name }).collect();
+    let is_admin = visit.actor.is_admin;
+    let is = |org: &SeenOrganisation, role: Role| org.role.as_deref() == Some(role.as_str());
+    let owned = seen.iter().find(|org| is_admin || is(org, Role::Owner));
+    let connect = owned.map(|org| format!("/organisations/{}/providers", org.id));
+    let mine = seen.into_iter();
+    let mine = mine.filter(|org| is_admin || (org.role.is_some() && !is(org, Role::Read)));
+    let mine: Vec<_> = mine.map(|org| (org.id, org.name)).collect();
+    let sources = pick::sources(&mut tx, &mine).await?;
+    let orgs = mine.into_iter().map(|(id, name)| Org { id: id.to_string(), name }).collect();
     let public_key = match &hindered {
         Some((obstacle, org)) if obstacle.needs_key => {
             Some(connection::public_key(app, &mut tx, org).await?)
@@ -94,7 +97,8 @@ async fn ask_page(
     tx.commit().await?;
     let obstacle = hindered.map(|(obstacle, _)| obstacle);
     let csrf = visit.csrf().to_owned();
-    Ok(Ask { shell: visit.shell(), csrf, said, typed, orgs, obstacle, public_key })
+    let shell = visit.shell();
+    Ok(Ask { shell, csrf, said, typed, orgs, sources, connect, obstacle, public_key })
 }
 
 #[derive(Template)]
@@ -108,6 +112,8 @@ struct Found {
     sealed_url: String,
     url: String,
     has_credential: bool,
+    /// The connected account that opened it.
+    opened_by: Option<String>,
     branches: usize,
     default_branch: Option<String>,
     /// Both platforms, with what speaks for each.
@@ -196,6 +202,7 @@ fn found_page(
         sealed_url,
         url: found.url,
         has_credential: found.has_credential,
+        opened_by: found.opened_by,
         branches: found.refs.branches.len(),
         default_branch: found.refs.default_branch,
         platforms,
@@ -289,91 +296,4 @@ async fn start(app: &App, visit: &Visit, row: &AppRow) -> Result<()> {
     let mut tx = app.db.write().await?;
     trigger(app, &mut tx, &Request::tip(row, &branch, Trigger::Ui, Some(&visit.user.id))).await?;
     tx.commit().await
-}
-
-#[derive(Template)]
-#[template(path = "connected.html")]
-struct Connected {
-    shell: Shell,
-    app: AppRow,
-    build: Option<Shown>,
-    build_failed: bool,
-    webhook_url: String,
-    hint: Hint,
-    /// When the first delivery came, and what it was.
-    heard: Option<String>,
-}
-
-/// Where hooks are entered at the provider of a URL.
-pub(super) struct Hint {
-    pub text: &'static str,
-    pub link: Option<String>,
-}
-
-/// Of the hosted providers the page is known.
-pub(super) fn webhook_hint(repo_url: &str) -> Hint {
-    let Some((host, path)) = host_and_path(repo_url) else {
-        return Hint { text: LOCAL, link: None };
-    };
-    let path = path.trim_matches('/').trim_end_matches(".git");
-    let link = match host {
-        "github.com" => Some(format!("https://github.com/{path}/settings/hooks/new")),
-        "gitlab.com" => Some(format!("https://gitlab.com/{path}/-/hooks")),
-        "bitbucket.org" => Some(format!("https://bitbucket.org/{path}/admin/webhooks")),
-        _ => None,
-    };
-    let text = match host {
-        "github.com" => "GitHub: any content type; the events “pushes” and “pull requests”.",
-        "gitlab.com" => "GitLab: push events, tag push events and merge request events.",
-        "bitbucket.org" => {
-            "Bitbucket: repository push; pull request created, updated, merged \
-            and declined."
-        }
-        _ => "Your repository server: push, tag and pull-request events, as JSON.",
-    };
-    Hint { text, link }
-}
-
-const LOCAL: &str = "A folder has no webhooks: call the address from its post-receive hook, or \
-    let the server find new commits by looking.";
-
-async fn connected(
-    State(app): State<Arc<App>>,
-    visit: Visit,
-    Place(id): Place<AppId>,
-    params: Params,
-) -> Result<Response, PageFault> {
-    let build_failed = params.opt_str("build")?.as_deref() == Some("failed");
-    let now = app.clock.now();
-    let mut tx = app.db.read().await?;
-    let row = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await?;
-    let newest = db::builds::list(&mut tx, &id, &Filter::default(), 1).await?;
-    let first = db::deliveries::find_first_heard(&mut tx, &id).await?;
-    drop(tx);
-    page::ok(&Connected {
-        shell: visit.shell(),
-        build: newest.first().map(|build| Shown::of(build, now)),
-        build_failed,
-        webhook_url: webhook::url(&app, &id),
-        hint: webhook_hint(&row.repo_url),
-        heard: first.map(|(provider, at)| format!("{provider}, {}", words::ago(at, now))),
-        app: row,
-    })
-}
-
-/// `yes` once something was delivered; for the script of the page that waits.
-async fn heard(
-    State(app): State<Arc<App>>,
-    visit: Visit,
-    Place(id): Place<AppId>,
-) -> Result<Response, PageFault> {
-    let mut tx = app.db.read().await?;
-    authorize_app(&mut tx, &visit.actor, Access::Read, &id).await?;
-    let first = db::deliveries::find_first_heard(&mut tx, &id).await?;
-    let answer = if first.is_some() { "yes\n" } else { "no\n" };
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    let mut response = reply::with_type(StatusCode::OK, plain, Body::from(answer));
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(axum::http::header::CACHE_CONTROL, no_store);
-    Ok(response)
 }

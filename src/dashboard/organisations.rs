@@ -44,6 +44,7 @@ pub fn routes() -> Router<Arc<App>> {
 pub fn sections(id: &OrgId, section: &str) -> Vec<Link> {
     let all = [
         ("", "Members"),
+        ("/providers", "Connected accounts"),
         ("/defaults", "Defaults of apps"),
         ("/variables", "Variables"),
         ("/secure-files", "Secure files"),

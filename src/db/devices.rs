@@ -53,7 +53,7 @@ pub async fn list_of_app(tx: &mut Tx, app: &AppId) -> Result<Vec<Device>> {
            d.registered_at, d.seen_at
          FROM devices d
          WHERE EXISTS (SELECT 1 FROM group_testers t
-           JOIN deployment_groups g ON g.id = t.group_id
+           JOIN deployment_groups g ON g.id = t.group_id AND g.deleted_at IS NULL
            WHERE g.app_id = $1 AND t.email = d.email AND t.unsubscribed_at IS NULL)
          ORDER BY d.email, d.seen_at DESC, d.udid")
     .bind(app)

@@ -70,7 +70,7 @@ pub async fn update(tx: &mut Tx, group: &Group, rules: &str) -> Result<()> {
 
 pub async fn find(tx: &mut Tx, id: &GroupId) -> Result<Option<Group>> {
     sql("SELECT id, app_id, name, frequency, rules, schedule, next_run_at, created_at
-         FROM deployment_groups WHERE id = $1")
+         FROM deployment_groups WHERE id = $1 AND deleted_at IS NULL")
     .bind(id)
     .opt(tx)
     .await
@@ -79,7 +79,8 @@ pub async fn find(tx: &mut Tx, id: &GroupId) -> Result<Option<Group>> {
 /// Groups of an app, oldest first.
 pub async fn list(tx: &mut Tx, app: &AppId) -> Result<Vec<Group>> {
     sql("SELECT id, app_id, name, frequency, rules, schedule, next_run_at, created_at
-         FROM deployment_groups WHERE app_id = $1 ORDER BY created_at, id")
+         FROM deployment_groups WHERE app_id = $1 AND deleted_at IS NULL
+         ORDER BY created_at, id")
     .bind(app)
     .all(tx)
     .await
@@ -90,7 +91,7 @@ pub async fn list_due(tx: &mut Tx, now: Millis, limit: i64) -> Result<Vec<Group>
     sql("SELECT g.id, g.app_id, g.name, g.frequency, g.rules, g.schedule, g.next_run_at,
            g.created_at
          FROM deployment_groups g JOIN apps a ON a.id = g.app_id AND a.deleted_at IS NULL
-         WHERE g.next_run_at <= $1 ORDER BY g.next_run_at, g.id LIMIT CAST($2 AS BIGINT)")
+         WHERE g.next_run_at <= $1 AND g.deleted_at IS NULL ORDER BY g.next_run_at, g.id LIMIT CAST($2 AS BIGINT)")
     .bind(now)
     .bind(limit)
     .all(tx)
@@ -114,11 +115,67 @@ pub async fn set_next_run(
     Ok(changed == 1)
 }
 
-/// Deletes the group with its testers; its deployments stay.
-pub async fn delete(tx: &mut Tx, id: &GroupId) -> Result<()> {
-    sql("DELETE FROM group_testers WHERE group_id = $1").bind(id).exec(tx).await?;
-    sql("DELETE FROM deployment_groups WHERE id = $1").bind(id).exec(tx).await?;
-    Ok(())
+/// A group that was deleted and can still be brought back.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct DeletedGroup {
+    pub id: GroupId,
+    pub app_id: AppId,
+    pub name: String,
+    pub deleted_at: Millis,
+}
+
+/// Deletes the group at `at`, or brings it back, due next at `next`. 0 rows if
+/// it is so already.
+pub async fn set_deleted_at(
+    tx: &mut Tx,
+    id: &GroupId,
+    at: Option<Millis>,
+    next: Option<Millis>,
+) -> Result<u64> {
+    sql("UPDATE deployment_groups SET deleted_at = $2, next_run_at = $3
+         WHERE id = $1 AND (deleted_at IS NULL) <> (CAST($2 AS BIGINT) IS NULL)")
+    .bind(id)
+    .bind(at)
+    .bind(next)
+    .exec(tx)
+    .await
+}
+
+/// As it was when it was deleted.
+pub async fn find_deleted(tx: &mut Tx, id: &GroupId) -> Result<Option<(Group, Millis)>> {
+    let deleted: Option<(Millis,)> = sql("SELECT deleted_at FROM deployment_groups
+         WHERE id = $1 AND deleted_at IS NOT NULL")
+    .bind(id)
+    .opt(tx)
+    .await?;
+    let Some((at,)) = deleted else { return Ok(None) };
+    let group: Option<Group> =
+        sql("SELECT id, app_id, name, frequency, rules, schedule, next_run_at, created_at
+             FROM deployment_groups WHERE id = $1")
+        .bind(id)
+        .opt(tx)
+        .await?;
+    Ok(group.map(|group| (group, at)))
+}
+
+/// The deleted groups of an app, the last deleted first.
+pub async fn list_deleted(tx: &mut Tx, app: &AppId) -> Result<Vec<DeletedGroup>> {
+    sql("SELECT id, app_id, name, deleted_at FROM deployment_groups
+         WHERE app_id = $1 AND deleted_at IS NOT NULL ORDER BY deleted_at DESC, id")
+    .bind(app)
+    .all(tx)
+    .await
+}
+
+/// Forgets groups that were deleted before `before`, with their testers; their
+/// deployments stay.
+pub async fn delete_before(tx: &mut Tx, before: Millis) -> Result<u64> {
+    sql("DELETE FROM group_testers WHERE group_id IN
+           (SELECT id FROM deployment_groups WHERE deleted_at < $1)")
+    .bind(before)
+    .exec(tx)
+    .await?;
+    sql("DELETE FROM deployment_groups WHERE deleted_at < $1").bind(before).exec(tx).await
 }
 
 /// Adds an address at the end, or subscribes it again; false if it was
@@ -164,8 +221,9 @@ pub async fn unsubscribe(tx: &mut Tx, id: &GroupId, email: &str, at: Millis) -> 
 }
 
 pub async fn is_subscribed(tx: &mut Tx, id: &GroupId, email: &str) -> Result<bool> {
-    let (found,): (bool,) = sql("SELECT EXISTS (SELECT 1 FROM group_testers
-         WHERE group_id = $1 AND email = $2 AND unsubscribed_at IS NULL) AS found")
+    let (found,): (bool,) = sql("SELECT EXISTS (SELECT 1 FROM group_testers t
+         JOIN deployment_groups g ON g.id = t.group_id AND g.deleted_at IS NULL
+         WHERE t.group_id = $1 AND t.email = $2 AND t.unsubscribed_at IS NULL) AS found")
     .bind(id)
     .bind(email)
     .one(tx)
@@ -178,7 +236,7 @@ pub async fn is_subscribed(tx: &mut Tx, id: &GroupId, email: &str) -> Result<boo
 pub async fn list_testers(tx: &mut Tx, app: &AppId) -> Result<Vec<Tester>> {
     sql("SELECT t.group_id, t.email, t.address, t.added_at, t.unsubscribed_at
          FROM group_testers t JOIN deployment_groups g ON g.id = t.group_id
-         WHERE g.app_id = $1 ORDER BY t.group_id, t.ordinal, t.email")
+         WHERE g.app_id = $1 AND g.deleted_at IS NULL ORDER BY t.group_id, t.ordinal, t.email")
     .bind(app)
     .all(tx)
     .await

@@ -40,6 +40,9 @@ const ALL: &[(i64, &str, &str)] = &migrations![
     42 "0042_agent_findings",
     39 "0039_sources",
     40 "0040_crash_symbols",
+    36 "0036_provider_connections",
+    37 "0037_pinned_branches",
+    38 "0038_deleted_groups",
 ];
 
 pub(super) fn migrator() -> Migrator {

@@ -49,6 +49,7 @@ const OF_APP: &[&str] = &[
     "DELETE FROM variables WHERE owner_id = $1",
     "DELETE FROM secure_files WHERE owner_id = $1",
     "DELETE FROM invitations WHERE app_id = $1",
+    "DELETE FROM pinned_branches WHERE app_id = $1",
     "DELETE FROM branches WHERE app_id = $1",
     "DELETE FROM app_members WHERE app_id = $1",
     "DELETE FROM apps WHERE id = $1",

@@ -61,6 +61,7 @@ columns! {
     SecureFile = "secure_files"."key_sealed" by "id", "''", "''", "''";
     SshKey = "ssh_keys"."private_sealed" by "org_id", "''", "''", "''";
     ProviderToken = "app_providers"."token_sealed" by "app_id", "''", "''", "''";
+    ConnectionToken = "provider_connections"."token_sealed" by "id", "''", "''", "''";
     WebhookSecret = "webhook_secrets"."secret_sealed" by "app_id", "''", "''", "''";
     TokenCopy = "tokens"."copy_sealed" by "id", "''", "''", "''";
     LetterKey = "invitations"."key_sealed" by "id", "''", "''", "''";

@@ -77,6 +77,19 @@ pub async fn list(tx: &mut Tx, build: &BuildId) -> Result<Vec<CommitStatus>> {
         .await
 }
 
+/// Up to `limit` states of an app, the newest first.
+pub async fn list_newest(tx: &mut Tx, app: &AppId, limit: i64) -> Result<Vec<CommitStatus>> {
+    sql(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM commit_statuses WHERE app_id = $1 ORDER BY id DESC LIMIT CAST($2 AS BIGINT)"
+    ))
+    .bind(app)
+    .bind(limit)
+    .all(tx)
+    .await
+}
+
 /// The first waiting state of a commit, if it is due, hidden from others until
 /// `until`. `None` also while somebody else sends it.
 pub async fn claim_first(

@@ -6,10 +6,10 @@ use sqlx::sqlite::SqliteArguments;
 
 use crate::error::{Error, Result};
 use crate::model::ids::{
-    AgentId, AppId, ArtifactId, AuditId, BuildId, CrashGroupId, CrashReportId, DeliveryId,
-    DeploymentId, FeedbackId, GroupId, IdentityId, IdentityProviderId, IncidentId, InvitationId,
-    JobId, MediaId, OrgId, RecipientId, ScheduleId, SecureFileId, SessionId, StatusId, TokenId,
-    UserId,
+    AgentId, AppId, ArtifactId, AuditId, BuildId, ConnectionId, CrashGroupId, CrashReportId,
+    DeliveryId, DeploymentId, FeedbackId, GroupId, IdentityId, IdentityProviderId, IncidentId,
+    InvitationId, JobId, MediaId, OrgId, RecipientId, ScheduleId, SecureFileId, SessionId,
+    StatusId, TokenId, UserId,
 };
 use crate::model::time::Millis;
 
@@ -65,6 +65,7 @@ text_values!(
     ArtifactId,
     AuditId,
     BuildId,
+    ConnectionId,
     CrashGroupId,
     CrashReportId,
     DeliveryId,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::app::App;
 use crate::db::deployments::LastOfGroup;
+use crate::db::groups::DeletedGroup;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::model::app::App as AppRow;
@@ -23,6 +24,11 @@ const MAX_ENTRIES: usize = 100;
 const MAX_ENTRY: usize = 500;
 const MAX_GROUPS: usize = 200;
 const MAX_TESTERS: usize = 5_000;
+/// A deleted group can be brought back for this long: 30 days, like an app.
+const RESTORE_MS: i64 = 30 * 24 * 3_600_000;
+/// Nothing is forgotten in the moment in which somebody could still restore it:
+/// the clocks of two servers may differ.
+const GRACE_MS: i64 = 3_600_000;
 
 /// A group as it is shown.
 #[derive(Debug)]
@@ -145,9 +151,7 @@ pub async fn create(app: &App, tx: &mut Tx, row: &AppRow, draft: Draft) -> Resul
     if draft.name.is_none() {
         return Err(Error::Invalid("Missing parameter \"name\"".into()));
     }
-    if db::groups::list(tx, &row.id).await?.len() >= MAX_GROUPS {
-        return Err(Error::Invalid(format!("an app has at most {MAX_GROUPS} groups")));
-    }
+    check_room(tx, row).await?;
     let now = app.clock.now();
     let mut group = Group {
         id: GroupId::generate(now),
@@ -229,6 +233,65 @@ fn plan(group: &mut Group, schedule: Option<Weekly>, now: Millis) -> Result<()> 
         _ => None,
     };
     Ok(())
+}
+
+/// Deletes a group: its testers get nothing more. It can be brought back for
+/// 30 days.
+///
+/// # Errors
+/// `NotFound` when another call was faster.
+pub async fn delete(app: &App, tx: &mut Tx, group: &Group) -> Result<()> {
+    let now = app.clock.now();
+    match db::groups::set_deleted_at(tx, &group.id, Some(now), None).await? {
+        0 => Err(Error::not_found()),
+        _ => Ok(()),
+    }
+}
+
+/// Brings a deleted group of `row` back with its testers. What a schedule would
+/// have sent meanwhile is not sent.
+///
+/// # Errors
+/// `NotFound` for a group that is not deleted, or was 30 days ago; `Invalid` if
+/// the app has as many groups as it may.
+pub async fn restore(app: &App, tx: &mut Tx, row: &AppRow, id: &GroupId) -> Result<Group> {
+    let found = db::groups::find_deleted(tx, id).await?;
+    let (group, deleted_at) = found.ok_or_else(Error::not_found)?;
+    let now = app.clock.now();
+    if group.app_id != row.id || now.since(deleted_at) > RESTORE_MS {
+        return Err(Error::not_found());
+    }
+    check_room(tx, row).await?;
+    let next = match group.frequency {
+        Frequency::Scheduled => weekly_of(&group)?.map(|weekly| weekly.next_after(now)),
+        _ => None,
+    };
+    db::groups::set_deleted_at(tx, id, None, next).await?;
+    find(tx, &row.id, id).await
+}
+
+/// The groups that can be brought back, the last deleted first.
+pub async fn deleted(app: &App, tx: &mut Tx, row: &AppRow) -> Result<Vec<DeletedGroup>> {
+    let now = app.clock.now();
+    let mut all = db::groups::list_deleted(tx, &row.id).await?;
+    all.retain(|group| now.since(group.deleted_at) <= RESTORE_MS);
+    Ok(all)
+}
+
+/// Forgets groups that nobody can bring back any more.
+pub async fn sweep(app: &App) -> Result<u64> {
+    let mut tx = app.db.write().await?;
+    let before = app.clock.now().plus(-RESTORE_MS - GRACE_MS);
+    let gone = db::groups::delete_before(&mut tx, before).await?;
+    tx.commit().await?;
+    Ok(gone)
+}
+
+async fn check_room(tx: &mut Tx, row: &AppRow) -> Result<()> {
+    match db::groups::list(tx, &row.id).await?.len() {
+        ..MAX_GROUPS => Ok(()),
+        _ => Err(Error::Invalid(format!("an app has at most {MAX_GROUPS} groups"))),
+    }
 }
 
 /// When a scheduled group sends.

@@ -25,6 +25,7 @@ use crate::db::jobs::Job;
 use crate::db::wake::Topic;
 use crate::distribution::deploy::{self, SEND_MAIL};
 use crate::distribution::failures::{self, TELL_FAILURE};
+use crate::distribution::groups;
 use crate::distribution::mail;
 use crate::error::{Error, Result};
 use crate::feedback::symbols::{self, SYMBOLICATE};
@@ -143,11 +144,15 @@ pub async fn reap_leases(app: Arc<App>, shutdown: CancellationToken) {
     }
 }
 
-/// Forgets what the activity log keeps no longer, until `shutdown` (ORG-7).
+/// Forgets what the activity log keeps no longer (ORG-7), and groups that were
+/// deleted long ago, until `shutdown`.
 pub async fn sweep(app: Arc<App>, shutdown: CancellationToken) {
     loop {
         if let Err(error) = audit::sweep(&app).await {
             tracing::error!(%error, "sweeping the activity log failed");
+        }
+        if let Err(error) = groups::sweep(&app).await {
+            tracing::error!(%error, "forgetting deleted groups failed");
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP_EVERY) => {}

@@ -116,6 +116,8 @@ ids! {
     SessionId,
     InvitationId,
     StatusId,
+    /// Of accounts of an organisation at providers.
+    ConnectionId,
     /// Of incidents and of their updates.
     IncidentId,
     IdentityProviderId,

@@ -7,6 +7,7 @@ pub mod ansi;
 pub mod app;
 pub mod artifact;
 pub mod build;
+pub mod connection;
 pub mod delivery;
 pub mod distribution;
 pub mod email;

@@ -14,8 +14,8 @@ use crate::agent::phases::{Course, Halt, failed, seconds};
 use crate::agent::report::ReportError;
 use crate::agent::workspace::Layout;
 use crate::git::checkout::{
-    Access, Checkout, Head, Wanted, check_out, configure_home, disarm_home, has_lfs, head,
-    pull_lfs, update_submodules, wants_lfs,
+    Access, Checkout, Head, Wanted, check_out, configure_home, disarm_home, forget_access, has_lfs,
+    head, pull_lfs, update_submodules, wants_lfs,
 };
 use crate::git::command::{Git, GitError};
 use crate::git::merge::{Merge, PullRequest, merge};
@@ -67,6 +67,9 @@ impl Course<'_> {
             self.disarm(&remote).await?;
         }
         self.complete(&git).await?;
+        if source.for_checkout_only {
+            self.withdraw(&remote).await?;
+        }
         Ok((branch, Some(remote)))
     }
 
@@ -177,6 +180,22 @@ impl Course<'_> {
         }
         let access = Access { credential: credential.as_ref(), ssh: ssh.as_ref() };
         let Layout { home, private, .. } = self.layout;
+        configure_home(home, private, Some(remote), access).map_err(not_configured)
+    }
+
+    /// Takes back a credential that the repository's scripts must not have.
+    async fn withdraw(&self, remote: &Remote) -> Result<(), Halt> {
+        let Source { credential, ssh, pull_request, .. } = &self.assignment.source;
+        let is_disarmed =
+            pull_request.as_ref().is_some_and(|pull| pull.head_url.is_some() && !pull.trusted);
+        if credential.is_none() || is_disarmed {
+            return Ok(());
+        }
+        let line = "The organisation’s account was for the checkout: scripts run without it.";
+        self.say(STEP, line).await;
+        let Layout { home, private, .. } = self.layout;
+        forget_access(private);
+        let access = Access { credential: None, ssh: ssh.as_ref() };
         configure_home(home, private, Some(remote), access).map_err(not_configured)
     }
 

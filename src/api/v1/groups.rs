@@ -28,6 +28,8 @@ use crate::model::email::Email;
 use crate::model::ids::{AppId, GroupId};
 use crate::model::schedule::{Weekday, Weekly, parse_time};
 
+pub mod restore;
+
 /// A deployment group.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DeploymentGroup)]
@@ -434,7 +436,7 @@ pub async fn change(
         ("group_id" = String, Path, description = "Id of the group."),
     ),
     responses(
-        (status = 204, description = "The group is gone."),
+        (status = 204, description = "The group is gone; it can be restored for 30 days."),
         (status = 400, description = "Malformed body.", body = wire::Error),
         (status = 401, description = "No valid token.", body = wire::Error),
         (status = 403, description = "Read-only access.", body = wire::Error),
@@ -450,7 +452,7 @@ pub async fn delete(
     let mut tx = app.db.write().await?;
     let row = authorize_app(&mut tx, &actor, Access::Full, &id).await?;
     let group = groups::find(&mut tx, &id, &group).await?;
-    db::groups::delete(&mut tx, &group.id).await?;
+    groups::delete(&app, &mut tx, &group).await?;
     record(&app, &mut tx, &actor, (&row, &group.name), ("group.delete", &[])).await?;
     tx.commit().await?;
     Ok(reply::no_content())
@@ -471,7 +473,7 @@ async fn record(
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(list, add_testers, remove_testers, deploy, create, change, delete),
+    paths(list, add_testers, remove_testers, deploy, create, change, delete, restore::restore),
     components(schemas(Group, GroupChange, GroupFrequency, LastDeployment, Prefix, Schedule)),
     tags((name = "Distribution", description = "Who gets which builds, and what came of it."))
 )]

@@ -29,6 +29,7 @@ pub mod openapi;
 pub mod organisations;
 mod owner;
 pub mod packages;
+pub mod providers;
 pub mod results;
 pub mod schedules;
 pub mod secure_files;
@@ -80,6 +81,7 @@ pub fn routes() -> Router<Arc<App>> {
                 .put(organisations::set_member)
                 .delete(organisations::remove_member),
         )
+        .merge(provider_routes())
         .route("/v1/audit", get(audit::list))
         .route("/v1/tokens", get(tokens::list).post(tokens::add))
         .route("/v1/tokens/personal/rotate", post(tokens::rotate_personal))
@@ -92,6 +94,18 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/download/download-ipa", get(files::download))
         .route("/api/download/download-apk", get(files::download))
         .merge(feedback_routes())
+}
+
+/// Accounts of organisations at providers.
+fn provider_routes() -> Router<Arc<App>> {
+    let of_org = "/v1/organisations/{organisation_id}/providers";
+    let one = format!("{of_org}/{{connection_id}}");
+    Router::new()
+        .route(of_org, get(providers::list).post(providers::add))
+        .route(&one, delete(providers::remove))
+        .route(&format!("{one}/token"), put(providers::replace_token))
+        .route(&format!("{one}/test"), post(providers::test))
+        .route(&format!("{one}/repositories"), get(providers::repositories))
 }
 
 /// Variables, secure files, SSH keys.
@@ -181,7 +195,10 @@ fn triggers() -> Router<Arc<App>> {
     Router::new()
         .route(
             "/v1/apps/{app_id}/webhook",
-            get(webhooks::show).put(webhooks::set_secret).delete(webhooks::clear_secret),
+            get(webhooks::show)
+                .post(providers::make_webhook)
+                .put(webhooks::set_secret)
+                .delete(webhooks::clear_secret),
         )
         .route("/v1/apps/{app_id}/deliveries", get(webhooks::list))
         .route("/v1/apps/{app_id}/deliveries/{delivery_id}", get(webhooks::show_delivery))
@@ -210,6 +227,7 @@ fn distribution() -> Router<Arc<App>> {
                 put(groups::add_testers).delete(groups::remove_testers),
             )
             .route(&format!("{of_app}/{{group_id}}/deploy"), post(groups::deploy))
+            .route(&format!("{of_app}/{{group_id}}/restore"), post(groups::restore::restore))
             .route(&format!("/v1/{{app_id}}/{spelling}/{{group_id}}/deploy"), post(groups::deploy))
             .route(&format!("/v1/{spelling}/{{group_id}}/deploy"), post(groups::deploy_by_group));
     }

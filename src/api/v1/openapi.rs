@@ -6,8 +6,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::v1::{
     apps, audit, builds, ccmenu, collaborators, conventions, crashes, deployments, feedback, files,
-    groups, log, manage, organisations, packages, results, schedules, secure_files, server,
-    settings, ssh_key, statuses, tokens, variables, webhooks, wire,
+    groups, log, manage, organisations, packages, providers, results, schedules, secure_files,
+    server, settings, ssh_key, statuses, tokens, variables, webhooks, wire,
 };
 use crate::error::{Error, Result};
 
@@ -97,6 +97,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         manage::Description::openapi(),
         collaborators::Description::openapi(),
         organisations::Description::openapi(),
+        providers::Description::openapi(),
         audit::Description::openapi(),
         statuses::Description::openapi(),
         settings::Description::openapi(),

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::dashboard::page::{self, PageFault};
 use crate::dashboard::place::Places;
 use crate::dashboard::session::Visit;
-use crate::db::{self, Tx};
+use crate::db::Tx;
 use crate::distribution::{deploy as sending, groups};
 use crate::error::{Error, Result};
 use crate::http::params::Params;
@@ -178,8 +178,24 @@ pub async fn delete(
         let problem = Problem { field: "confirm", text };
         return refused(&app, &visit, (&id, &group_id), problem, |_| {}).await;
     }
-    db::groups::delete(&mut tx, &group.id).await?;
+    groups::delete(&app, &mut tx, &group).await?;
     record(&app, &mut tx, &visit, (&row, &group.name), ("group.delete", "")).await?;
     tx.commit().await?;
     page::redirect(&format!("/apps/{id}/groups?done=deleted"))
+}
+
+/// Brings a deleted group back.
+pub async fn restore(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Places(id, group_id): Places<AppId, GroupId>,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let mut tx = app.db.write().await?;
+    let row = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await?;
+    let group = groups::restore(&app, &mut tx, &row, &group_id).await?;
+    record(&app, &mut tx, &visit, (&row, &group.name), ("group.restore", "")).await?;
+    tx.commit().await?;
+    back((&id, &group_id), "restored")
 }

@@ -33,6 +33,14 @@ struct List {
     typed: String,
     done: Option<&'static str>,
     groups: Vec<Row>,
+    /// What can be brought back, for who may do that.
+    deleted: Vec<Deleted>,
+}
+
+struct Deleted {
+    id: String,
+    name: String,
+    when: String,
 }
 
 struct Row {
@@ -57,9 +65,7 @@ pub async fn list(
     params: Params,
 ) -> Result<Response, PageFault> {
     let done = match params.opt_str("done")?.as_deref() {
-        Some("deleted") => {
-            Some("The group is gone. What it was sent stays in the builds’ history.")
-        }
+        Some("deleted") => Some("The group is gone. It can be brought back for 30 days."),
         _ => None,
     };
     let page = load(&app, &visit, &id).await?;
@@ -69,8 +75,18 @@ pub async fn list(
 async fn load(app: &App, visit: &Visit, id: &AppId) -> Result<List> {
     let mut tx = app.db.read().await?;
     let (row, may_manage) = enter(&mut tx, visit, id).await?;
+    let gone = match may_manage {
+        true => groups::deleted(app, &mut tx, &row).await?,
+        false => Vec::new(),
+    };
     drop(tx);
     let now = app.clock.now();
+    let deleted = gone.into_iter().map(|group| Deleted {
+        id: group.id.to_string(),
+        name: group.name,
+        when: words::ago(group.deleted_at, now),
+    });
+    let deleted = deleted.collect();
     let mut shown = Vec::new();
     for one in groups::list(app, &row).await? {
         shown.push(Row {
@@ -95,6 +111,7 @@ async fn load(app: &App, visit: &Visit, id: &AppId) -> Result<List> {
         typed: String::new(),
         done: None,
         groups: shown,
+        deleted,
     })
 }
 

@@ -30,6 +30,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/apps/{app_id}/groups/{group_id}/testers/remove", post(change::remove_tester))
         .route("/apps/{app_id}/groups/{group_id}/deploy", post(change::deploy))
         .route("/apps/{app_id}/groups/{group_id}/delete", post(change::delete))
+        .route("/apps/{app_id}/groups/{group_id}/restore", post(change::restore))
 }
 
 /// The app of a page, for who may read it, and whether they may change it.

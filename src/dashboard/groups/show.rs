@@ -125,6 +125,7 @@ pub async fn show(
 ) -> Result<Response, PageFault> {
     let done = match params.opt_str("done")?.as_deref() {
         Some("created") => Some("The group is there. Add testers, and say which builds they get."),
+        Some("restored") => Some("The group is back with its testers."),
         Some("saved") => Some("Saved."),
         Some("added") => Some("The testers are in the group."),
         Some("removed") => Some("The tester is no longer in the group."),

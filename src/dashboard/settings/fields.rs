@@ -275,6 +275,8 @@ pub struct Shown {
     /// Value, text and whether it is chosen; empty where there is no choice.
     pub options: Vec<(String, String, bool)>,
     pub is_long: bool,
+    /// A list that is set here to have no entry, whatever is inherited.
+    pub is_none: bool,
     /// What is set here; empty if nothing is.
     pub value: String,
     /// What holds where nothing is set here.
@@ -379,6 +381,9 @@ fn shown(field: &Field, own: &Map<String, Value>, below: &Map<String, Value>) ->
         hint: field.hint,
         options,
         is_long: matches!(field.kind, Lines),
+        // A part of a setting is empty as well where the whole was set with it.
+        is_none: look(own, field.name).and_then(Value::as_array).is_some_and(Vec::is_empty)
+            && (parts(field.name).1.is_none() || !beneath.is_empty()),
         value,
         below: beneath,
     }
@@ -433,7 +438,8 @@ fn given(field: &Field, params: &Params) -> Result<Option<Value>> {
         Lines => {
             let entries = lines(params, field.name)?;
             let entries: Vec<Value> = entries.into_iter().map(Value::String).collect();
-            (!entries.is_empty()).then_some(Value::Array(entries))
+            let is_none = params.opt_bool(&format!("{}.none", field.name))?.unwrap_or(false);
+            (is_none || !entries.is_empty()).then_some(Value::Array(entries))
         }
         Line => {
             let line = text(params, field.name)?.trim().to_owned();

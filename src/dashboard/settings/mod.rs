@@ -23,6 +23,7 @@ mod general;
 mod people;
 mod schedules;
 mod selective;
+mod statuses;
 pub(super) mod variables;
 mod webhook;
 
@@ -35,12 +36,13 @@ pub fn routes() -> Router<Arc<App>> {
         .merge(variables::routes())
         .merge(files::routes())
         .merge(webhook::routes())
+        .merge(statuses::routes())
         .merge(badge::routes())
         .merge(people::routes())
 }
 
 /// The pages, as the list beside each of them names them.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("", "General"),
     ("/build", "Build"),
     ("/tests", "Tests"),
@@ -51,6 +53,7 @@ const SECTIONS: [(&str, &str); 12] = [
     ("/secure-files", "Secure files"),
     ("/signing", "Code signing"),
     ("/webhook", "Webhook"),
+    ("/statuses", "Commit statuses"),
     ("/badge", "Badge"),
     ("/people", "People"),
 ];

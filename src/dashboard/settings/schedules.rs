@@ -20,10 +20,11 @@ use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::place::{Place, Places};
 use crate::dashboard::session::Visit;
 use crate::dashboard::words;
-use crate::db;
+use crate::db::{self, Tx};
 use crate::error::Result;
 use crate::http::params::Params;
 use crate::model::account::Access;
+use crate::model::app::App as AppRow;
 use crate::model::ids::{AppId, ScheduleId};
 use crate::model::schedule::{Weekday, Weekly, parse_time};
 
@@ -32,6 +33,7 @@ const SECTION: &str = "/schedules";
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/apps/{app_id}/settings/schedules", get(list).post(add))
+        .route("/apps/{app_id}/settings/schedules/{schedule_id}", get(edit).post(change))
         .route("/apps/{app_id}/settings/schedules/{schedule_id}/delete", post(delete))
 }
 
@@ -47,6 +49,20 @@ struct Page {
     schedules: Vec<Row>,
     branches: Vec<String>,
     /// Name of the field, and what people call the day.
+    days: [(&'static str, &'static str); 7],
+}
+
+#[derive(Template)]
+#[template(path = "settings/schedule.html")]
+struct One {
+    shell: Shell,
+    csrf: String,
+    frame: AppFrame,
+    sections: Vec<Link>,
+    said: Said,
+    typed: Typed,
+    id: String,
+    branches: Vec<String>,
     days: [(&'static str, &'static str); 7],
 }
 
@@ -77,6 +93,7 @@ async fn list(
 ) -> Result<Response, PageFault> {
     let said = match params.opt_str("done")?.as_deref() {
         Some("added") => Said::done("The schedule is added."),
+        Some("changed") => Said::done("The schedule is changed."),
         Some("deleted") => Said::done("The schedule is deleted."),
         _ => Said::default(),
     };
@@ -97,7 +114,7 @@ async fn page_of(
     let row = managed(app, visit, id).await?;
     let mut tx = app.db.read().await?;
     let found = db::schedules::list(&mut tx, id).await?;
-    let known = db::apps::list_branches(&mut tx, id).await?;
+    let branches = branches(&mut tx, id).await?;
     drop(tx);
     let now = app.clock.now();
     let schedules = found.into_iter().map(|schedule| Row {
@@ -112,7 +129,6 @@ async fn page_of(
         branch: schedule.branch,
     });
     let schedules = schedules.collect();
-    let branches = known.into_iter().filter(|b| b.deleted_at.is_none()).map(|b| b.name).collect();
     let Head { shell, csrf, frame, sections } = Head::of(visit, &row, SECTION);
     let status = said.status();
     page::show(
@@ -155,11 +171,91 @@ async fn add(
     match outcome {
         Ok(()) => page::redirect(&format!("{}?done=added", path(&id, SECTION))),
         Err(error) => {
-            let names = DAYS.map(|(name, _)| name);
-            let mut all = vec!["branch", "time", "zone"];
-            all.extend(names);
-            let typed = Typed::of(&params, &all)?;
+            let typed = typed_of(&params)?;
             page_of(&app, &visit, &id, Said::problem(error)?, typed).await
+        }
+    }
+}
+
+fn typed_of(params: &Params) -> Result<Typed> {
+    let mut all = vec!["branch", "time", "zone"];
+    all.extend(DAYS.map(|(name, _)| name));
+    Typed::of(params, &all)
+}
+
+/// The form of one schedule, as it is.
+async fn edit(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Places(id, schedule): Places<AppId, ScheduleId>,
+) -> Result<Response, PageFault> {
+    let row = managed(&app, &visit, &id).await?;
+    let mut tx = app.db.read().await?;
+    let found = product::find(&mut tx, &id, &schedule).await?;
+    drop(tx);
+    let mut typed = Typed::default()
+        .with("branch", &found.branch)
+        .with("time", found.weekly.time())
+        .with("zone", found.weekly.zone());
+    for day in found.weekly.weekdays() {
+        let at = Weekday::ALL.into_iter().position(|other| other == day);
+        if let Some((name, _)) = at.and_then(|at| DAYS.get(at)) {
+            typed = typed.with(name, "1");
+        }
+    }
+    one(&app, &visit, (&row, &schedule), Said::default(), typed).await
+}
+
+async fn one(
+    app: &App,
+    visit: &Visit,
+    (row, schedule): (&AppRow, &ScheduleId),
+    said: Said,
+    typed: Typed,
+) -> Result<Response, PageFault> {
+    let mut tx = app.db.read().await?;
+    let branches = branches(&mut tx, &row.id).await?;
+    drop(tx);
+    let Head { shell, csrf, frame, sections } = Head::of(visit, row, SECTION);
+    let (status, id) = (said.status(), schedule.to_string());
+    page::show(status, &One { shell, csrf, frame, sections, said, typed, id, branches, days: DAYS })
+}
+
+/// To choose from: those that are there now.
+async fn branches(tx: &mut Tx, id: &AppId) -> Result<Vec<String>> {
+    let known = db::apps::list_branches(tx, id).await?.into_iter();
+    Ok(known.filter(|branch| branch.deleted_at.is_none()).map(|branch| branch.name).collect())
+}
+
+async fn change(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Places(id, schedule): Places<AppId, ScheduleId>,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let row = managed(&app, &visit, &id).await?;
+    let outcome = async {
+        let weekly = weekly(&params)?;
+        let branch = required(&params, "branch")?;
+        let branch = apps::resolve_branch(&app, &row, Some(&branch)).await?;
+        let mut tx = app.db.write().await?;
+        let row = authorize_app(&mut tx, &visit.actor, Access::Full, &id).await?;
+        let before = product::find(&mut tx, &id, &schedule).await?;
+        let was = format!("{}: {}", before.branch, product::told(&before));
+        let plan = Plan { branch: &branch, weekly };
+        let after = product::change(&app, &mut tx, before, plan).await?;
+        let (subject, detail) =
+            (format!("branch {branch}"), format!("{was} -> {}", product::told(&after)));
+        let change = Change::of_app(&row, "schedule.update", &subject).detail(&detail);
+        audit::record(&mut tx, &visit.actor, change, app.clock.now()).await?;
+        tx.commit().await
+    };
+    match outcome.await {
+        Ok(()) => page::redirect(&format!("{}?done=changed", path(&id, SECTION))),
+        Err(error) => {
+            let typed = typed_of(&params)?;
+            one(&app, &visit, (&row, &schedule), Said::problem(error)?, typed).await
         }
     }
 }

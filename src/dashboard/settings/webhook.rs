@@ -6,6 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 
@@ -13,10 +14,10 @@ use super::{Head, managed, path};
 use crate::accounts::audit::{self, Change};
 use crate::accounts::authorize_app;
 use crate::app::App;
-use crate::apps::webhook as product;
+use crate::apps::{providers, webhook as product};
+use crate::dashboard::connected::{Hint, Refusal, make_webhook, webhook_hint};
 use crate::dashboard::forms::{Said, text};
 use crate::dashboard::frame::{AppFrame, Link};
-use crate::dashboard::new_app::{Hint, webhook_hint};
 use crate::dashboard::page::{self, PageFault, Shell};
 use crate::dashboard::place::Place;
 use crate::dashboard::session::Visit;
@@ -36,6 +37,7 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/apps/{app_id}/settings/webhook", get(show).post(set_secret))
         .route("/apps/{app_id}/settings/webhook/clear", post(clear_secret))
+        .route("/apps/{app_id}/settings/webhook/make", post(make))
 }
 
 #[derive(Template)]
@@ -52,6 +54,9 @@ struct Page {
     deliveries: Vec<Row>,
     /// Nothing came from outside yet.
     is_silent: bool,
+    /// The connected account that can make the webhook.
+    keeper: Option<String>,
+    refusal: Option<Refusal>,
 }
 
 struct Row {
@@ -69,19 +74,27 @@ async fn show(
 ) -> Result<Response, PageFault> {
     let said = match params.opt_str("done")?.as_deref() {
         Some("set") => Said::done("Deliveries must be signed with this secret from now on."),
+        Some("made") => Said::done("The webhook is there, and signs what it sends."),
         Some("cleared") => Said::done("Deliveries are taken without a signature again."),
         _ => Said::default(),
     };
-    page_of(&app, &visit, &id, said).await
+    page_of(&app, &visit, &id, said, None).await
 }
 
-async fn page_of(app: &App, visit: &Visit, id: &AppId, said: Said) -> Result<Response, PageFault> {
+async fn page_of(
+    app: &App,
+    visit: &Visit,
+    id: &AppId,
+    said: Said,
+    refusal: Option<Refusal>,
+) -> Result<Response, PageFault> {
     let row = managed(app, visit, id).await?;
     let now = app.clock.now();
     let mut tx = app.db.read().await?;
     let secret = db::deliveries::find_secret(&mut tx, id).await?;
     let found = db::deliveries::list(&mut tx, id, None, SHOWN).await?;
     let first = db::deliveries::find_first_heard(&mut tx, id).await?;
+    let keeper = providers::keeper(&mut tx, &row).await?;
     drop(tx);
     let deliveries = found.into_iter().map(|delivery| Row {
         when: words::ago(delivery.received_at, now),
@@ -94,7 +107,10 @@ async fn page_of(app: &App, visit: &Visit, id: &AppId, said: Said) -> Result<Res
     });
     let deliveries = deliveries.collect();
     let Head { shell, csrf, frame, sections } = Head::of(visit, &row, SECTION);
-    let status = said.status();
+    let status = match refusal {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => said.status(),
+    };
     page::show(
         status,
         &Page {
@@ -108,6 +124,8 @@ async fn page_of(app: &App, visit: &Visit, id: &AppId, said: Said) -> Result<Res
             secret_set: secret.map(|(_, at)| words::moment(at)),
             deliveries,
             is_silent: first.is_none(),
+            keeper: keeper.map(|connection| connection.name),
+            refusal,
         },
     )
 }
@@ -131,7 +149,20 @@ async fn set_secret(
     let outcome = outcome.await;
     match outcome {
         Ok(()) => page::redirect(&format!("{}?done=set", path(&id, SECTION))),
-        Err(error) => page_of(&app, &visit, &id, Said::problem(error)?).await,
+        Err(error) => page_of(&app, &visit, &id, Said::problem(error)?, None).await,
+    }
+}
+
+async fn make(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Place(id): Place<AppId>,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    match make_webhook(&app, &visit, &id).await? {
+        Ok(()) => page::redirect(&format!("{}?done=made", path(&id, SECTION))),
+        Err(refusal) => page_of(&app, &visit, &id, Said::default(), Some(refusal)).await,
     }
 }
 

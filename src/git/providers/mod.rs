@@ -1,29 +1,32 @@
-//! The APIs of those who keep repositories, as far as commit statuses need
-//! them: one plain request per provider, and one sender with bounded time and
-//! size. Knows no rows and retries nothing.
+//! The APIs of those who keep repositories: commit statuses, whose token it is,
+//! which repositories it sees, and webhooks. One file for each provider's words,
+//! and one caller with bounded time and size. Knows no rows and retries nothing.
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
 use serde_json::Value;
 
-use crate::model::secret::Secret;
 use crate::model::status::{Provider, StatusState};
 
 mod bitbucket;
 mod bitbucket_server;
+mod client;
 mod gitea;
 mod github;
 mod gitlab;
+mod hooks;
+mod place;
+mod repositories;
 
-/// For the whole exchange.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub use client::{Account, AskError};
+pub use hooks::{Hook, Made, make_hook};
+pub use place::{checked_base, clone_url, default_base, git_login, is_token, opens, serves};
+pub use repositories::{Listing, Repository, account_name, list};
+
 /// Answers are a few hundred bytes of JSON; the rest is not read.
 const MAX_ANSWER: usize = 16 << 10;
-/// Characters of an answer that are shown.
-const MAX_REASON: usize = 200;
 /// What a path segment may hold.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -80,10 +83,16 @@ pub fn host_and_path(url: &str) -> Option<(&str, &str)> {
     Some((host.split(':').next()?, path))
 }
 
-/// `owner/repo` of a repository's URL, without slashes around and `.git`.
-fn repository(repo_url: &str) -> Option<&str> {
+/// `owner/repo` of a repository's URL, without slashes around and `.git`, and
+/// without the path that its provider stands under.
+fn repository<'a>(base_url: &str, repo_url: &'a str) -> Option<&'a str> {
     let (_, path) = host_and_path(repo_url)?;
-    let path = path.trim_matches('/');
+    let mut path = path.trim_matches('/');
+    if repo_url.starts_with("http") {
+        let below = host_and_path(base_url).map_or("", |(_, path)| path.trim_matches('/'));
+        let inside = path.strip_prefix(below).and_then(|rest| rest.strip_prefix('/'));
+        path = inside.filter(|_| !below.is_empty()).unwrap_or(path);
+    }
     let path = path.strip_suffix(".git").unwrap_or(path);
     path.contains('/').then_some(path)
 }
@@ -99,11 +108,11 @@ fn cut(text: &str, max: usize) -> String {
     text.chars().take(max).collect()
 }
 
-/// The call that tells `provider` a status. `None` if the repository's URL has
+/// The call that tells a provider a status. `None` if the repository's URL has
 /// no `owner/repo`.
-pub fn call(provider: Provider, repo_url: &str, status: &Status<'_>) -> Option<Call> {
-    let repo = repository(repo_url)?;
-    Some(match provider {
+pub fn call(account: &Account<'_>, repo_url: &str, status: &Status<'_>) -> Option<Call> {
+    let repo = repository(account.base_url, repo_url)?;
+    Some(match account.provider {
         Provider::Github => github::call(repo, status),
         Provider::Gitlab => gitlab::call(repo, status),
         Provider::Bitbucket => bitbucket::call(repo, status),
@@ -112,79 +121,32 @@ pub fn call(provider: Provider, repo_url: &str, status: &Status<'_>) -> Option<C
     })
 }
 
-/// Header with the credential.
-fn authorization(provider: Provider, token: &Secret) -> (&'static str, String) {
-    let token = token.expose();
-    match provider {
-        Provider::Gitlab => ("private-token", token.to_owned()),
-        Provider::Gitea => ("authorization", format!("token {token}")),
-        // An app password comes with the name of its user.
-        Provider::Bitbucket | Provider::BitbucketServer if token.contains(':') => {
-            ("authorization", format!("Basic {}", STANDARD.encode(token)))
-        }
-        _ => ("authorization", format!("Bearer {token}")),
-    }
-}
-
-/// Makes one call, once. Redirects are not followed, so that the token goes
-/// nowhere else.
+/// Tells a status, once.
 ///
 /// # Errors
 /// See `SendError`; no text holds the token.
-pub async fn send(
-    provider: Provider,
-    base_url: &str,
-    token: &Secret,
-    call: &Call,
-) -> Result<(), SendError> {
-    // Fails when somebody in this process installed one before: as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let later = |reason: String| SendError::Later { reason, after: None };
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("shipmate/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .build()
-        .map_err(|error| later(format!("no HTTP client: {error}")))?;
-    let (header, value) = authorization(provider, token);
-    let request = client
-        .post(format!("{base_url}{}", call.path))
-        .header("accept", "application/json")
-        .header(header, value)
-        .json(&call.body);
-    let gone = |error: reqwest::Error| {
-        let what = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
-        later(format!("the provider {what}"))
-    };
-    let mut response = request.send().await.map_err(gone)?;
-    let status = response.status();
-    if status.is_success() {
+pub async fn send(account: &Account<'_>, call: &Call) -> Result<(), SendError> {
+    let later = |reason| SendError::Later { reason, after: None };
+    let target = (Method::POST, call.path.as_str());
+    let answer =
+        client::exchange(account, target, Some(&call.body), MAX_ANSWER).await.map_err(later)?;
+    let status = answer.status;
+    if (200..300).contains(&status) {
         return Ok(());
     }
-    let after = response
-        .headers()
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let after =
+        answer.header("retry-after").and_then(|v| v.trim().parse().ok()).map(Duration::from_secs);
     // GitHub answers 403, not 429, where a limit of calls is used up.
-    let is_limited = status.as_u16() == 429 || (status.as_u16() == 403 && after.is_some());
-    let mut answer = Vec::new();
-    while let Ok(Some(piece)) = response.chunk().await {
-        answer.extend_from_slice(&piece);
-        if answer.len() >= MAX_ANSWER {
-            break;
-        }
-    }
-    let text = String::from_utf8_lossy(&answer);
+    let is_limited = status == 429 || (status == 403 && after.is_some());
     // A state that it has already: GitLab refuses to be told twice.
-    if provider == Provider::Gitlab && status == 400 && text.contains("Cannot transition status") {
+    if account.provider == Provider::Gitlab
+        && status == 400
+        && String::from_utf8_lossy(&answer.body).contains("Cannot transition status")
+    {
         return Ok(());
     }
-    // Some echo what they were called with.
-    let shown = text.replace(token.expose(), "********").replace(char::is_control, " ");
-    let shown = cut(&shown, MAX_REASON);
-    let reason = format!("the provider answered {}: {shown}", status.as_u16());
-    match status.as_u16() {
+    let reason = format!("the provider answered {status}: {}", answer.shown(account.token));
+    match status {
         408 | 425 | 500..=599 => Err(SendError::Later { reason, after }),
         _ if is_limited => Err(SendError::Later { reason, after }),
         _ => Err(SendError::Refused(reason)),

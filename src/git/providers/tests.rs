@@ -1,4 +1,6 @@
+use super::client::authorization;
 use super::*;
+use crate::model::secret::Secret;
 
 const SHA: &str = "0123456789012345678901234567890123456789";
 
@@ -15,7 +17,7 @@ fn status(state: StatusState) -> Status<'static> {
 #[test]
 fn each_provider_has_its_words() {
     use StatusState::{Error, Failure, Pending, Success};
-    let url = "git@host.example.org:group/sub group/repo.git";
+    let (url, token) = ("git@host.example.org:group/sub group/repo.git", Secret::new("t"));
     let cases = [
         (
             Provider::Github,
@@ -45,14 +47,31 @@ fn each_provider_has_its_words() {
     ];
     for (provider, path, words) in cases {
         for (state, word) in [Pending, Success, Failure, Error].into_iter().zip(words) {
-            let call = call(provider, url, &status(state)).unwrap();
+            let call = call(&at(provider, &token), url, &status(state)).unwrap();
             assert_eq!(call.path, path);
             assert_eq!(call.body["state"], word, "{provider}");
             let text = call.body.to_string();
             assert!(text.contains("shipmate/Shop") && text.contains("/build/b"), "{text}");
         }
     }
-    assert_eq!(call(Provider::Github, "/srv/repo.git", &status(Pending)), None);
+    assert_eq!(call(&at(Provider::Github, &token), "/srv/repo.git", &status(Pending)), None);
+}
+
+fn at(provider: Provider, token: &Secret) -> Account<'_> {
+    Account { provider, base_url: "https://host.example.org", token }
+}
+
+#[test]
+fn a_provider_may_stand_under_a_path() {
+    for (base, url, name) in [
+        ("https://h/gitlab", "https://h/gitlab/g/r.git", Some("g/r")),
+        ("https://h/gitlab", "https://h/gitlab-x/r.git", Some("gitlab-x/r")),
+        ("https://h/gitlab", "git@h:g/r.git", Some("g/r")),
+        ("https://h", "https://h/g/r.git", Some("g/r")),
+        ("https://h/r", "https://h/r", None),
+    ] {
+        assert_eq!(repository(base, url), name, "{base} {url}");
+    }
 }
 
 #[test]

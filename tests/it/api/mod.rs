@@ -18,6 +18,7 @@ mod manage;
 mod organisations;
 mod packages;
 mod permissions;
+mod providers;
 mod purge;
 mod repeats;
 mod results;

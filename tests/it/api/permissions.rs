@@ -56,6 +56,7 @@ const CALLS: &[Call] = &[
     Call("POST", "/v1/apps/{app_id}/deployment-groups", r#"{"name": "QA"}"#, Full, 201),
     Call("PUT", "/v1/apps/{app_id}/deployment-groups/{unknown_id}", "{}", Full, 404),
     Call("DELETE", "/v1/apps/{app_id}/deployment-groups/{unknown_id}", "", Full, 404),
+    Call("POST", "/v1/apps/{app_id}/deployment-groups/{unknown_id}/restore", "", Full, 404),
     Call("PUT", "/v1/apps/{app_id}/deployment-groups/{unknown_id}/testers", "", Full, 404),
     Call("DELETE", "/v1/apps/{app_id}/deployment-groups/{unknown_id}/testers", "", Full, 404),
     Call("POST", "/v1/apps/{app_id}/deployment-groups/{unknown_id}/deploy", "", Full, 404),
@@ -83,6 +84,12 @@ const CALLS: &[Call] = &[
         OrgOwner,
         400,
     ),
+    Call("POST", "/v1/organisations/{organisation_id}/providers", CONNECTION, OrgOwner, 201),
+    Call("DELETE", "/v1/organisations/{organisation_id}/providers/{id}", "", OrgOwner, 404),
+    Call("PUT", "/v1/organisations/{organisation_id}/providers/{id}/token", TOKEN, OrgOwner, 404),
+    Call("POST", "/v1/organisations/{organisation_id}/providers/{id}/test", "", OrgOwner, 404),
+    // No connection is to its host.
+    Call("POST", "/v1/apps/{app_id}/webhook", "", Full, 409),
     // No name of a variable starts with a digit, as an id does.
     Call("PUT", "/v1/apps/{app_id}/variables/{name}", VARIABLE, Full, 400),
     Call("DELETE", "/v1/apps/{app_id}/variables/{name}", "", Full, 404),
@@ -105,6 +112,8 @@ const HOST: &str = r#"{"keys": ["ssh-ed25519 AAAA"]}"#;
 const APP: &str = r#"{"app_name": "New", "platform": "ios", "repo_url": "/nonexistent/new.git"}"#;
 const PROVIDER: &str =
     r#"{"provider": "gitea", "base_url": "https://git.example.org", "token": "t"}"#;
+const CONNECTION: &str = r#"{"name": "Cellar", "provider": "gitea", "base_url": "https://git.example.org", "token": "t"}"#;
+const TOKEN: &str = r#"{"token": "t"}"#;
 const ORG: &str = r#"{"organisation_id": "{organisation_id}"}"#;
 const OVERRIDE: &str = r#"{"branch": "main", "settings": {"archive": true}}"#;
 const APPLY: &str = r#"{"settings": ["archive"], "to": "all"}"#;

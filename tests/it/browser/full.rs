@@ -4,18 +4,24 @@
 use formats::{LineCoverage, Ran};
 use serde_json::{Value, json};
 use shipmate::accounts::sso::{self, providers::Draft};
+use shipmate::apps::pins;
+use shipmate::builds::{self, schedule::Plan};
 use shipmate::db;
+use shipmate::distribution::groups;
 use shipmate::feedback::crashes::{self, NewCrash};
 use shipmate::feedback::{self, File};
 use shipmate::model::app::App as AppRow;
 use shipmate::model::build::Outcome;
+use shipmate::model::connection::Connection;
 use shipmate::model::feedback::{Feedback, ItemState, JsonObject, MediaKind, Origin};
 use shipmate::model::identity::{Identity, ProviderKind};
-use shipmate::model::ids::{BuildId, CrashReportId, FeedbackId, IdentityId};
+use shipmate::model::ids::{BuildId, ConnectionId, CrashReportId, FeedbackId, IdentityId};
 use shipmate::model::report::{
     FileCoverage, FunctionCoverage, Snippet, TargetCoverage, TestResult,
 };
+use shipmate::model::schedule::{Weekday, Weekly};
 use shipmate::model::secret::Secret;
+use shipmate::model::status::Provider;
 use shipmate::protocol::CommitReport;
 use shipmate::protocol::sources::{Packer, SourceFile};
 
@@ -51,6 +57,7 @@ pub struct Full {
     pub crash_group: String,
     /// An identity provider that is disabled; another one has a button.
     pub provider: String,
+    pub schedule: String,
 }
 
 /// A text for a place that takes one line.
@@ -75,10 +82,12 @@ pub async fn fill(web: &Web) -> Full {
     let group = groups[0]["_id"].as_str().expect("every app has its first group").to_owned();
     let crash_group = web.app.db.rows("SELECT group_id FROM crash_reports").await[0][0].clone();
     let delivery = deliver(web, &app).await;
+    connect(web, &app).await;
+    let schedule = schedule(web, &app).await;
     // One more waits, and nobody takes it.
     web.app.trigger(&app).await;
     let provider = providers(web, &owner).await;
-    Full { owner, app, build, group, delivery, feedback, crash, crash_group, provider }
+    Full { owner, app, build, group, delivery, feedback, crash, crash_group, provider, schedule }
 }
 
 /// Two identity providers, and an account of the owner at one.
@@ -120,6 +129,46 @@ async fn providers(web: &Web, owner: &Person) -> String {
 async fn call(web: &Web, person: &Person, path: &str) -> Value {
     let token = Some(person.token.expose());
     web.server.call(reqwest::Method::GET, path, token, "").await.expect(200).json()
+}
+
+/// A schedule of an odd branch, which is pinned as well, and a deleted group.
+async fn schedule(web: &Web, app: &AppRow) -> String {
+    let weekly = Weekly::new([Weekday::Monday], 150, "Europe/Berlin").unwrap();
+    let branch = hostile(2);
+    let plan = Plan { branch: &branch, weekly };
+    let mut tx = web.app.app.db.write().await.unwrap();
+    let added = builds::schedule::add(&web.app.app, &mut tx, app, plan).await.unwrap();
+    shipmate::db::apps::upsert_branch(&mut tx, &app.id, &branch).await.unwrap();
+    let owner =
+        web.app.db.rows("SELECT id FROM users ORDER BY created_at LIMIT 1").await[0][0].clone();
+    let owner = owner.parse().unwrap();
+    pins::pin(&web.app.app, &mut tx, &owner, app, &branch).await.unwrap();
+    let draft = groups::Draft { name: Some(hostile(0)), ..groups::Draft::default() };
+    let group = groups::create(&web.app.app, &mut tx, app, draft).await.unwrap();
+    groups::delete(&web.app.app, &mut tx, &group).await.unwrap();
+    tx.commit().await.unwrap();
+    added.id.to_string()
+}
+
+/// An account at a provider that says odd things.
+async fn connect(web: &Web, app: &AppRow) {
+    let now = web.app.app.clock.now();
+    let row = Connection {
+        id: ConnectionId::generate(now),
+        org_id: app.org_id.clone(),
+        name: hostile(1),
+        provider: Provider::Gitea,
+        base_url: "http://127.0.0.1:9".into(),
+        token_sealed: "k1.x".into(),
+        token_set_at: now,
+        account: hostile(2),
+        checked_at: Some(now),
+        check_error: Some(HOSTILE.join(" ")),
+        created_at: now,
+    };
+    let mut tx = web.app.app.db.write().await.unwrap();
+    assert!(shipmate::db::connections::insert(&mut tx, &row).await.unwrap());
+    tx.commit().await.unwrap();
 }
 
 /// A push that a provider tells of.

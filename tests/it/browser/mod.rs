@@ -28,6 +28,7 @@ macro_rules! in_browser {
 }
 
 mod check;
+mod connect;
 mod distribution;
 mod driver;
 mod first_run;

@@ -58,6 +58,7 @@ fn known(full: &Full) -> BTreeMap<&'static str, String> {
         ("feedback_id", full.feedback.to_string()),
         ("provider_id", full.provider.clone()),
         ("report_id", full.crash.to_string()),
+        ("schedule_id", full.schedule.clone()),
         ("file", "0000000000000000-app.css".into()),
         ("platform", "android".into()),
     ])

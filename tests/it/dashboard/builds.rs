@@ -485,6 +485,31 @@ on_both! {
         assert!(page.contains("?branch=old+%26+gone") && page.contains("old &#38; gone"), "{page}");
         assert!(stage.browser.page(&format!("{list}?status=failed")).await.contains("None matches"));
         let csrf = stage.browser.csrf(&list).await;
+        // Pins are of a person: the branch comes first, though another built later.
+        let order = |page: &str| page.find("?branch=main\">main</a></h2>") < page.find(">later</a></h2>");
+        let mut tx = stage.app.app.db.write().await.unwrap();
+        shipmate::db::apps::upsert_branch(&mut tx, &stage.row.id, "later").await.unwrap();
+        let request = shipmate::builds::trigger::Request::tip(&stage.row, "later", shipmate::model::build::Trigger::Api, None);
+        shipmate::builds::trigger::trigger(&stage.app.app, &mut tx, &request).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(!order(&stage.browser.page(&list).await));
+        let pin = format!("{list}/pins");
+        for (branch, pinned, status) in [("main", "1", 303), ("main", "1", 303), ("nowhere", "1", 404), ("nowhere", "0", 303)] {
+            let form = [("csrf", csrf.as_str()), ("branch", branch), ("pinned", pinned)];
+            assert_eq!(stage.browser.post(&pin, &form).await.status, status, "{branch} {pinned}");
+        }
+        assert_eq!(stage.browser.post(&pin, &[("branch", "main"), ("pinned", "1")]).await.status, 400, "without the proof");
+        let page = stage.browser.page(&list).await;
+        assert!(order(&page) && page.contains("aria-label=\"Pinned branches\"") && page.contains("aria-pressed=\"true\" aria-label=\"Pin main\""), "{page}");
+        let eve = stage.app.add_user("eve@example.org").await;
+        give_read(&stage.app, &stage.row, &eve).await;
+        let mut other = Browser::open(&stage.app).await;
+        other.sign_in(&eve).await;
+        assert!(!order(&other.page(&list).await), "somebody else's");
+        let theirs = other.csrf(&list).await;
+        assert_eq!(other.post(&pin, &[("csrf", &theirs), ("branch", "later"), ("pinned", "1")]).await.status, 303, "readers may");
+        stage.browser.post(&pin, &[("csrf", &csrf), ("branch", "main"), ("pinned", "0")]).await;
+        assert!(!order(&stage.browser.page(&list).await));
         let form = [("csrf", csrf.as_str()), ("branch", "main"), ("scheme", "nope")];
         assert_eq!(stage.browser.post(&format!("{list}/builds"), &form).await.status, 400);
     }

@@ -104,6 +104,23 @@ on_both! {
         for action in ["group.delete", "group.change", "group.testers.remove", "group.testers.add", "group.create"] {
             assert_eq!(actions.iter().filter(|one| **one == action).count(), 1, "{action} in {actions:?}");
         }
+        // It comes back with its testers, but no second time.
+        assert!(browser.page(&path).await.contains("aria-label=\"Bring back Nightly\""));
+        let back = browser.post(&format!("{place}/restore"), &[("csrf", &csrf)]).await;
+        assert!(browser.page(location(&back)).await.contains("back with its testers"));
+        assert!(!browser.page(&path).await.contains("Bring back Nightly"));
+        assert_eq!(browser.post(&format!("{place}/restore"), &[("csrf", &csrf)]).await.status, 404);
+        browser.post(&delete, &[("csrf", &csrf), ("confirm", "Nightly")]).await;
+        let restore = format!("/v1/apps/{}/deployment-groups/{}/restore", row.id, place.rsplit('/').next().unwrap());
+        let token = Some(ann.token.expose());
+        let again = browser.server.call(reqwest::Method::POST, &restore, token, "").await.expect(200).json::<Value>();
+        assert_eq!((&again["name"], &again["frequency"]), (&json!("Nightly"), &json!("scheduled")));
+        browser.post(&delete, &[("csrf", &csrf), ("confirm", "Nightly")]).await;
+        app.advance(30 * 24 * 3_600_000 + 1);
+        assert_eq!(browser.server.call(reqwest::Method::POST, &restore, token, "").await.status, 404, "too late");
+        assert_eq!(shipmate::distribution::groups::sweep(&app.app).await.unwrap(), 0, "another server's clock may be slow");
+        app.advance(3_600_001);
+        assert_eq!(shipmate::distribution::groups::sweep(&app.app).await.unwrap(), 1);
     }
 
     async fn what_a_group_got_stands_beside_its_testers(app: TestApp) {
@@ -159,7 +176,7 @@ on_both! {
             assert!(!main.contains("<form") && !main.contains("<button"), "{page}");
         }
         let csrf = browser.csrf("/account").await;
-        for act in ["", "/testers", "/testers/remove", "/deploy", "/delete"] {
+        for act in ["", "/testers", "/testers/remove", "/deploy", "/delete", "/restore"] {
             let form = [("csrf", csrf.as_str()), ("testers", "x@example.org"), ("tester", "ann@example.org"), ("confirm", "The Team"), ("name", "Mine"), ("frequency", "manual")];
             assert_eq!(browser.post(&format!("{place}{act}"), &form).await.status, 403, "{act}");
         }

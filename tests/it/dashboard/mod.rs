@@ -11,6 +11,7 @@ use crate::harness::server::{Answer, TestServer};
 
 mod accounts;
 mod builds;
+mod connections;
 mod deliveries;
 mod groups;
 mod install;
@@ -20,6 +21,7 @@ mod settings;
 mod sources;
 mod sso;
 mod status;
+mod statuses;
 mod symbols;
 
 /// A browser: keeps the cookie, follows nothing.

@@ -72,7 +72,7 @@ impl House {
     }
 }
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "",
     "/build",
     "/tests",
@@ -83,6 +83,7 @@ const PAGES: [&str; 12] = [
     "/secure-files",
     "/signing",
     "/webhook",
+    "/statuses",
     "/badge",
     "/people",
 ];
@@ -110,7 +111,7 @@ on_both! {
         for end in [
             "/rename", "/repository", "/build-number", "/public", "/move", "/delete", "/build", "/tests", "/selective",
             "/branches", "/branches/edit", "/branches/delete", "/schedules", "/variables", "/variables/remove",
-            "/secure-files/remove", "/webhook", "/webhook/clear", "/people", "/people/remove",
+            "/secure-files/remove", "/webhook", "/webhook/clear", "/webhook/make", "/statuses", "/statuses/remove", "/people", "/people/remove",
         ] {
             let form = [
                 ("csrf", csrf.as_str()), ("app_name", "Mine"), ("repo_url", "/x"), ("next_build_number", "9"), ("confirm", "Shop"),
@@ -300,9 +301,41 @@ on_both! {
             assert!(page.contains(&format!("value=\"{}\"", form[0].1)), "{page}");
         }
         let id = after(&page, "/settings/schedules/").split('/').next().unwrap().to_owned();
+        // It can be changed: the form shows what is.
+        let one = format!("/schedules/{id}");
+        let page = house.page(&one).await;
+        assert!(page.contains("value=\"02:30\"") && page.contains("name=\"friday\" value=\"1\" checked") && !page.contains("name=\"tuesday\" value=\"1\" checked"), "{page}");
+        let odd = [("branch", "dev"), ("time", "04:00"), ("zone", "UTC")];
+        let page = house.refused(&one, &odd, "Weekdays: at least one day").await;
+        assert!(page.contains("value=\"04:00\""), "{page}");
+        let new = [("branch", "main"), ("sunday", "1"), ("time", "04:00"), ("zone", "UTC")];
+        let page = house.done(&one, &new).await;
+        assert!(page.contains("The schedule is changed") && page.contains("sunday at 04:00 UTC") && !page.contains("monday, friday"), "{page}");
         let page = house.done(&format!("/schedules/{id}/delete"), &[]).await;
         assert!(page.contains("There are none"), "{page}");
         assert_eq!(house.post(&format!("/schedules/{id}/delete"), &[]).await.status, 404);
+    }
+
+    async fn a_list_can_be_empty_on_purpose(app: TestApp) {
+        let mut house = House::build(app).await;
+        assert!(!house.page("/build").await.contains("required_labels.none"), "there is nothing to overrule");
+        house.done("/build", &[("required_labels", "os=mac"), ("schemes", "Shop")]).await;
+        // The branch has none, though the app has one.
+        let begin = house.post("/branches", &[("kind", "branch"), ("name", "dev")]).await;
+        let edit = location(&begin).to_owned();
+        let page = house.browser.page(&edit).await;
+        assert!(page.contains("name=\"required_labels.none\" value=\"1\">"), "{page}");
+        house.done("/branches/edit", &[("kind", "branch"), ("name", "dev"), ("required_labels.none", "1")]).await;
+        assert_eq!(house.resolved("dev").await["required_labels"], serde_json::json!([]));
+        assert_eq!(house.resolved("dev").await["schemes"], serde_json::json!(["Shop"]));
+        assert_eq!(house.resolved("main").await["required_labels"], serde_json::json!(["os=mac"]));
+        let page = house.browser.page(&edit).await;
+        assert!(page.contains("name=\"required_labels.none\" value=\"1\" checked"), "{page}");
+        // Entries win over the box, and without both it inherits again.
+        house.done("/branches/edit", &[("kind", "branch"), ("name", "dev"), ("required_labels.none", "1"), ("required_labels", "os=linux")]).await;
+        assert_eq!(house.resolved("dev").await["required_labels"], serde_json::json!(["os=linux"]));
+        house.done("/branches/edit", &[("kind", "branch"), ("name", "dev"), ("schemes", "Shop")]).await;
+        assert_eq!(house.resolved("dev").await["required_labels"], serde_json::json!(["os=mac"]));
     }
 
     async fn the_webhook_shows_its_address_secret_and_deliveries(app: TestApp) {

@@ -81,7 +81,26 @@ on_both! {
         groups::update(&mut tx, &changed, "{}").await.unwrap();
         assert_eq!(groups::find(&mut tx, &second.id).await.unwrap(), Some(changed));
         groups::add_tester(&mut tx, &second.id, &email("a@x"), T).await.unwrap();
-        groups::delete(&mut tx, &second.id).await.unwrap();
+        // Deleted, it is nowhere but among the deleted ones.
+        assert_eq!(groups::find_deleted(&mut tx, &second.id).await.unwrap(), None);
+        assert_eq!(groups::set_deleted_at(&mut tx, &second.id, None, None).await.unwrap(), 0);
+        assert_eq!(groups::set_deleted_at(&mut tx, &second.id, Some(T), None).await.unwrap(), 1);
+        assert_eq!(groups::set_deleted_at(&mut tx, &second.id, Some(T), None).await.unwrap(), 0);
+        assert_eq!(groups::list(&mut tx, &app).await.unwrap(), std::slice::from_ref(&first));
+        assert_eq!(groups::find(&mut tx, &second.id).await.unwrap(), None);
+        assert!(!groups::is_subscribed(&mut tx, &second.id, "a@x").await.unwrap());
+        let listed = groups::list_deleted(&mut tx, &app).await.unwrap();
+        assert_eq!((listed.len(), listed[0].name.as_str(), listed[0].deleted_at), (1, "Plain", T));
+        let (found, at) = groups::find_deleted(&mut tx, &second.id).await.unwrap().unwrap();
+        assert_eq!((found.id, at), (second.id.clone(), T));
+        // Back, with its testers.
+        assert_eq!(groups::set_deleted_at(&mut tx, &second.id, None, Some(Millis(3))).await.unwrap(), 1);
+        assert_eq!(groups::find(&mut tx, &second.id).await.unwrap().unwrap().next_run_at, Some(Millis(3)));
+        assert!(groups::is_subscribed(&mut tx, &second.id, "a@x").await.unwrap());
+        groups::set_deleted_at(&mut tx, &second.id, Some(T), None).await.unwrap();
+        assert_eq!(groups::delete_before(&mut tx, T).await.unwrap(), 0);
+        assert_eq!(groups::delete_before(&mut tx, T.plus(1)).await.unwrap(), 1);
+        assert_eq!(groups::find_deleted(&mut tx, &second.id).await.unwrap(), None);
         assert_eq!(groups::list(&mut tx, &app).await.unwrap(), [first]);
     }
 

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 /// Where the product seals values for storage. A new place stores them in a
 /// column that `db::sealed::Column` names and `cli::rotate_key` opens.
-const SEALING: [&str; 11] = [
+const SEALING: [&str; 12] = [
     "src/accounts/letters.rs",
     "src/accounts/sign_in.rs",
     "src/accounts/sso/providers.rs",
     "src/accounts/tokens.rs",
     "src/apps/mod.rs",
+    "src/apps/providers.rs",
     "src/apps/secure_files.rs",
     "src/apps/ssh_keys.rs",
     "src/apps/variables.rs",

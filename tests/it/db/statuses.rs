@@ -91,10 +91,12 @@ on_both! {
             .map(|s| (s.id, s.outcome, s.sent_at, s.last_error))
             .collect();
         let expected = [
-            (first.id, Some("sent".into()), Some(Millis(501)), None),
-            (second.id, Some("failed".into()), Some(Millis(503)), Some(ODD.into())),
-            (elsewhere.id, None, None, None),
+            (first.id.clone(), Some("sent".into()), Some(Millis(501)), None),
+            (second.id.clone(), Some("failed".into()), Some(Millis(503)), Some(ODD.into())),
+            (elsewhere.id.clone(), None, None, None),
         ];
         assert_eq!(shown, expected);
+        let newest = statuses::list_newest(&mut tx, &app, 2).await.unwrap();
+        assert_eq!(newest.into_iter().map(|s| s.id).collect::<Vec<_>>(), [elsewhere.id, second.id]);
     }
 }

@@ -6,6 +6,7 @@
 pub mod database;
 pub mod agent;
 pub mod app;
+pub mod forge;
 /// git over HTTP with a password, the same as the agent's own tests use.
 #[path = "../../../src/agent/fixture/remote.rs"]
 pub mod git_remote;

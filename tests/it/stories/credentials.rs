@@ -5,8 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::shop::Shop;
-use crate::harness::app::TestApp;
+use crate::harness::app::{Repository, TestApp};
+use crate::harness::forge::Forge;
 use crate::harness::git_remote::HttpRemote;
+use crate::harness::server::Answer;
 
 const USER: &str = "ada";
 const PASSWORD: &str = "s3cret/with:odd@chars%";
@@ -80,5 +82,41 @@ on_both! {
         assert!(log.contains("Authentication failed"), "{log}");
         assert!(!log.contains("wrong-one"), "{log}");
         assert!(!app.db.dump().await.contains("wrong-one"));
+    }
+
+    async fn the_organisation_s_account_opens_the_repository_and_no_script_has_it(app: TestApp) {
+        let ann = app.add_user("ann@example.org").await;
+        let repo = Repository::create(app.dir().join("served/o/shop.git"));
+        repo.commit("buddybuild_postclone.sh", SCRIPT, "Print everything");
+        // A working folder is served by its own name.
+        let git = HttpRemote::start(&app.dir().join("served"), Some(("oauth2", "t0k-en%of/all"))).await;
+        let forge = Forge::start().await;
+        forge.serve_git(&git.url);
+        let shop = Shop::open(&app, &ann.token).await;
+        let row = app.add_app(&ann, "Shop", &format!("{}/o/shop.git/.git", forge.url)).await;
+        let path = format!("/v1/apps/{}/build?branch=main", row.id);
+        let closed = async || {
+            let answer = shop.server.call(reqwest::Method::POST, &path, Some(&shop.token), "").await;
+            let id = answer.expect(201).json::<serde_json::Value>()["build_id"].as_str().unwrap().to_owned();
+            (shop.finished(&id).await["build_status"].clone(), shop.log(&id).await)
+        };
+        let (status, log) = closed().await;
+        assert_eq!(status, "failed", "{log}");
+        let body = serde_json::json!({ "name": "Forge", "provider": "gitlab", "token": "t0k-en%of/all", "base_url": forge.url });
+        let list = format!("{}/v1/organisations/{}/providers", shop.server.url, row.org_id);
+        let request = shop.server.client.post(list).bearer_auth(&shop.token).json(&body);
+        Answer::of(request).await.expect(201);
+        let id = shop.trigger(row.id.as_str()).await;
+        let build = shop.finished(&id).await;
+        let log = shop.log(&id).await;
+        assert!(log.contains("was for the checkout: scripts run without it"), "{log}");
+        assert!(!log.contains("fetched again") && !log.contains("username=oauth2"), "{log}");
+        // The script's own end decides, and it ends well.
+        assert_eq!(build["build_status"], "success", "{log}");
+        let basic = STANDARD.encode("oauth2:t0k-en%of/all");
+        let database = app.db.dump().await;
+        for secret in ["t0k-en%of/all", "t0k%2Den%25of%2Fall", &basic] {
+            assert!(!log.contains(secret) && !database.contains(secret), "{secret}");
+        }
     }
 }

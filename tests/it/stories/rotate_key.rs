@@ -46,8 +46,16 @@ impl House {
     }
 
     async fn put(&self, path: &str, body: impl Into<reqwest::Body>) {
+        self.send(Method::PUT, path, body).await;
+    }
+
+    async fn post(&self, path: &str, body: impl Into<reqwest::Body>) {
+        self.send(Method::POST, path, body).await;
+    }
+
+    async fn send(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) {
         let url = format!("{}/v1/{path}", self.server.url);
-        let request = self.server.client.put(url).bearer_auth(self.ann.token.expose());
+        let request = self.server.client.request(method, url).bearer_auth(self.ann.token.expose());
         let request = request.header("content-type", "application/json").body(body);
         let answer = Answer::of(request).await;
         assert!(answer.status.is_success(), "{path}: {answer:?}");
@@ -69,6 +77,8 @@ impl House {
         self.put(&format!("{app}/provider"), account.to_string()).await;
         self.put(&format!("{app}/secure-files/key.jks"), FILE).await;
         self.get(&format!("{org}/ssh-key")).await;
+        let connection = json!({"name": "Hub", "provider": "github", "token": "ghp-shared"});
+        self.post(&format!("{org}/providers"), connection.to_string()).await;
         let keys = &self.app.app.keys;
         let totp = keys.seal(&totp_place(&self.ann.user.id), &Secret::new("b3RwIHNlY3JldA=="));
         self.app.db.run(&format!("UPDATE users SET totp_sealed = '{totp}'")).await;
@@ -141,8 +151,11 @@ impl House {
         let keys = Keys::open(self.app.dir()).unwrap();
         let mut tx = app.db.read().await.unwrap();
         let id = &self.row.id;
-        let credential = apps::credential(app, &mut tx, id).await.unwrap().unwrap();
-        assert_eq!(credential.password.expose(), "s3cret");
+        let opening = apps::credential(app, &mut tx, &self.row).await.unwrap().unwrap();
+        assert_eq!(opening.credential.password.expose(), "s3cret");
+        let org = &self.row.org_id;
+        let shared = apps::providers::credential(app, &mut tx, org, "https://github.com/o/r").await;
+        assert_eq!(shared.unwrap().unwrap().password.expose(), "ghp-shared");
         assert_eq!(webhook::secret(app, &mut tx, id).await.unwrap().unwrap().expose(), "hook");
         let account = db::statuses::find_provider(&mut tx, id).await.unwrap().unwrap();
         assert_eq!(

@@ -201,7 +201,7 @@ on_both! {
         assert_eq!(yard.build_main().await.0, "success");
         // The private half was never part of an answer.
         let mut tx = yard.app.app.db.read().await.unwrap();
-        assert!(apps::credential(&yard.app.app, &mut tx, &yard.row.id).await.unwrap().is_none());
+        assert!(apps::credential(&yard.app.app, &mut tx, &yard.row).await.unwrap().is_none());
         let private = yard.private().await;
         assert!(!new.to_string().contains(private.lines().nth(2).unwrap()));
     }

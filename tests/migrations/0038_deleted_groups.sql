@@ -1,0 +1,1 @@
+UPDATE deployment_groups SET deleted_at = 1710000090000 WHERE id = '65ec830099999999d0000003';
