@@ -132,10 +132,12 @@ impl Image<'_> {
             if !go_on() {
                 return Vec::new();
             }
-            let Some(address) = base.checked_add(*offset) else { return Vec::new() };
+            // Elsewhere is no code, and `addr2line` counts one beyond.
+            let address = base.checked_add(*offset).filter(|address| self.holds(*address));
+            let Some(address) = address else { return Vec::new() };
             let frames = context.as_ref().and_then(|context| frames(context, address));
             frames.filter(|frames| !frames.is_empty()).unwrap_or_else(|| {
-                let symbol = symbols.before(address).filter(|_| self.holds(address));
+                let symbol = symbols.before(address);
                 symbol.map(|symbol| of_symbol(symbol.name())).into_iter().collect()
             })
         };
