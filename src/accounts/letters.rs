@@ -1,8 +1,9 @@
-//! Mails that carry a link to an account: invitations and password resets. The
+//! Mails about an account: invitations, password resets and new addresses. The
 //! key of a link is kept sealed until its mail is out, and forgotten then.
 
 use askama::Template;
 
+use crate::accounts::addresses;
 use crate::app::App;
 use crate::db::invitations as rows;
 use crate::db::wake::Topic;
@@ -32,7 +33,12 @@ pub(super) async fn post(app: &App, tx: &mut Tx, id: &InvitationId, key: &Secret
 
 /// The page that a link leads to.
 pub fn url(app: &App, invitation: &Invitation, key: &Secret) -> String {
-    let page = if invitation.kind == "reset" { "reset-password" } else { "invitation" };
+    let page = match invitation.kind.as_str() {
+        "reset" => "reset-password",
+        addresses::CONFIRM => "account/email",
+        addresses::NOTICE => return format!("{}/account", app.settings.dashboard_url),
+        _ => "invitation",
+    };
     format!("{}/{page}?key={}", app.settings.dashboard_url, key.expose())
 }
 
@@ -99,48 +105,59 @@ struct Letter {
 
 async fn write(app: &App, tx: &mut Tx, invitation: &Invitation, key: &Secret) -> Result<Mail> {
     let url = url(app, invitation, key);
-    let letter = if invitation.kind == "reset" {
-        Letter {
+    let email = &invitation.email;
+    let letter = match invitation.kind.as_str() {
+        "reset" => Letter {
             title: "Set a new password".into(),
-            text: format!("Somebody asked to set a new password for {}.", invitation.email),
+            text: format!("Somebody asked to set a new password for {email}."),
             action: "Set the password",
             url,
             note: "The link works once, within one hour. If it was not you, do nothing: the \
                 password stays as it is.",
-        }
-    } else {
-        let what = destination(tx, invitation).await?;
-        let by = match &invitation.invited_by {
-            None => None,
-            Some(id) => db::accounts::find_user(tx, id).await?,
-        };
-        let by = by.map_or_else(
-            || "Somebody".to_owned(),
-            |user| format!("{} ({})", user.name, user.email),
-        );
-        Letter {
-            title: format!("You are invited to {what}"),
-            text: format!(
-                "{by} invites you to {what} on Shipmate at {}.",
-                app.settings.dashboard_url
-            ),
-            action: "Accept the invitation",
+        },
+        addresses::CONFIRM => Letter {
+            title: "Confirm your new address".into(),
+            text: format!("Somebody asked to use {email} for an account on Shipmate."),
+            action: "Confirm the address",
             url,
-            note: "The link works once, within 14 days. If you do not know who invites you, do \
-                nothing.",
-        }
+            note: "The link works once, within one hour, for who asked for it. If it was not \
+                you, do nothing: nothing changes.",
+        },
+        addresses::NOTICE => Letter {
+            title: "Your address was changed".into(),
+            text: format!("Your account on Shipmate has another address than {email} now."),
+            action: "Look at your profile",
+            url,
+            note: "If it was not you, tell an administrator of the server at once.",
+        },
+        _ => invite(app, tx, invitation, url).await?,
     };
     let render = |cause| Error::internal("writing a mail", cause);
     Ok(Mail {
-        to: invitation
-            .email
-            .parse()
-            .map_err(|e| Error::internal("reading an invitation's address", e))?,
+        to: email.parse().map_err(|e| Error::internal("reading an invitation's address", e))?,
         subject: letter.title.clone(),
         text: Text { letter: &letter }.render().map_err(render)?,
         html: Html { letter: &letter }.render().map_err(render)?,
         id: format!("letter-{}", invitation.id),
         unsubscribe: None,
+    })
+}
+
+async fn invite(app: &App, tx: &mut Tx, invitation: &Invitation, url: String) -> Result<Letter> {
+    let what = destination(tx, invitation).await?;
+    let by = match &invitation.invited_by {
+        None => None,
+        Some(id) => db::accounts::find_user(tx, id).await?,
+    };
+    let by =
+        by.map_or_else(|| "Somebody".to_owned(), |user| format!("{} ({})", user.name, user.email));
+    Ok(Letter {
+        title: format!("You are invited to {what}"),
+        text: format!("{by} invites you to {what} on Shipmate at {}.", app.settings.dashboard_url),
+        action: "Accept the invitation",
+        url,
+        note: "The link works once, within 14 days. If you do not know who invites you, do \
+            nothing.",
     })
 }
 

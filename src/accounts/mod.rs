@@ -1,6 +1,7 @@
 //! Users, tokens and the only place that answers "may they?". Touches `db`
 //! and `secrets`.
 
+pub mod addresses;
 pub mod audit;
 pub mod first_run;
 pub mod invitations;

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 
 use crate::accounts::audit::{self, Change};
 use crate::accounts::sso::identities::{self, Linked};
-use crate::accounts::{self, sessions, sign_in, sso};
+use crate::accounts::{self, addresses, sessions, sign_in, sso};
 use crate::app::App;
 use crate::dashboard::forms::{Said, text};
 use crate::dashboard::page::{self, PageFault, Shell};
@@ -18,6 +18,7 @@ use crate::dashboard::place::Place;
 use crate::dashboard::session::Visit;
 use crate::dashboard::words;
 use crate::error::{Error, Result};
+use crate::http::extract::Browser;
 use crate::http::params::Params;
 use crate::model::account::User;
 use crate::model::identity::IdentityProvider;
@@ -30,6 +31,8 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/account", get(show))
         .route("/account/name", post(rename))
+        .route("/account/email", get(confirmation).post(change_email))
+        .route("/account/email/confirm", post(confirm_email))
         .route("/account/password", post(change_password))
         .route("/account/sessions/{session_id}/end", post(end_session))
         .route("/account/sessions/end-others", post(end_others))
@@ -80,6 +83,10 @@ pub async fn show(
         Some("name") => Said::done("Your name is changed."),
         Some("password") => Said::done("The password is changed. Other browsers are signed out."),
         Some("session") => Said::done("That browser is signed out."),
+        Some("mailed") => {
+            Said::done("A mail with a link is on its way to the new address. It works for an hour.")
+        }
+        Some("email") => Said::done("Your address is changed. The old one is told."),
         Some("connected") => Said::done("The account is connected. You can sign in with it."),
         Some("unlinked") => Said::done("The account is disconnected."),
         Some("sessions") => Said::done("All other browsers are signed out."),
@@ -252,4 +259,60 @@ async fn unlink(
     };
     let outcome = outcome.await;
     answer(&app, &visit, outcome, "unlinked").await
+}
+
+#[derive(Template)]
+#[template(path = "confirm_email.html")]
+struct Confirmation {
+    shell: Shell,
+    csrf: String,
+    key: String,
+    email: String,
+}
+
+/// Where the link in the mail to a new address leads.
+async fn confirmation(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    params: Params,
+) -> Result<Response, PageFault> {
+    let key = text(&params, "key")?;
+    let mut tx = app.db.read().await?;
+    let link = addresses::find(&mut tx, &visit.user, &key, app.clock.now()).await?;
+    let (shell, csrf) = (visit.shell(), visit.csrf().to_owned());
+    page::ok(&Confirmation { shell, csrf, key, email: link.email })
+}
+
+/// Mails the link to the new address; whoever finds a browser open does not
+/// know the password.
+async fn change_email(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    browser: Browser,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let email = text(&params, "email")?;
+    let current = Secret::new(text(&params, "current_password")?);
+    let outcome = async {
+        let mut tx = app.db.read().await?;
+        let has_password = sign_in::has_password(&mut tx, &visit.user.id).await?;
+        drop(tx);
+        if has_password {
+            sign_in::prove(&app, &visit.user, &current).await?;
+        }
+        addresses::begin(&app, &visit.user, &email, browser.visitor().address).await
+    };
+    let outcome = outcome.await;
+    answer(&app, &visit, outcome, "mailed").await
+}
+
+async fn confirm_email(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    params: Params,
+) -> Result<Response, PageFault> {
+    visit.check_form(&app, &params)?;
+    let outcome = addresses::confirm(&app, &visit.user, &text(&params, "key")?).await;
+    answer(&app, &visit, outcome, "email").await
 }

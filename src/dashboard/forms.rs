@@ -54,6 +54,11 @@ impl Said {
         self.problem.as_ref().map(|problem| problem.text.as_str())
     }
 
+    /// Whether the problem is with the field of this name.
+    pub fn is_about(&self, field: &str) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem.field == field)
+    }
+
     /// Attributes of the field with this name, to be written unescaped.
     pub fn at(&self, field: &str) -> &'static str {
         match &self.problem {

@@ -114,6 +114,12 @@ pub async fn list_required(tx: &mut Tx, domain: &str) -> Result<Vec<IdentityProv
     with_domains(tx, found).await
 }
 
+/// Takes the row lock of a provider on PostgreSQL, where somebody could
+/// otherwise come in by it while it is disabled; 0 if it is gone.
+pub async fn hold(tx: &mut Tx, id: &IdentityProviderId) -> Result<u64> {
+    sql("UPDATE identity_providers SET name = name WHERE id = $1").bind(id).exec(tx).await
+}
+
 async fn with_domains(
     tx: &mut Tx,
     mut providers: Vec<IdentityProvider>,

@@ -2,7 +2,7 @@
 
 use crate::db::sql::{Tx, sql};
 use crate::error::Result;
-use crate::model::ids::{AppId, InvitationId, OrgId};
+use crate::model::ids::{AppId, InvitationId, OrgId, UserId};
 use crate::model::session::Invitation;
 use crate::model::time::Millis;
 
@@ -78,6 +78,18 @@ pub async fn take_all(tx: &mut Tx, kind: &str, email: &str, now: Millis) -> Resu
          WHERE kind = $1 AND email = $2 AND used_at IS NULL")
     .bind(kind)
     .bind(email)
+    .bind(now)
+    .exec(tx)
+    .await
+}
+
+/// Uses up all open links of one kind that `user` asked for, and forgets their
+/// keys; rows changed.
+pub async fn take_of(tx: &mut Tx, kind: &str, user: &UserId, now: Millis) -> Result<u64> {
+    sql("UPDATE invitations SET used_at = $3, key_sealed = NULL
+         WHERE kind = $1 AND invited_by = $2 AND used_at IS NULL")
+    .bind(kind)
+    .bind(user)
     .bind(now)
     .exec(tx)
     .await

@@ -53,7 +53,7 @@ pub struct Credentials {
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Invitation {
     pub id: InvitationId,
-    /// `invite`, `reset`, `first_run` or `sign_in`.
+    /// `invite`, `reset`, `first_run`, `sign_in`, `address` or `address_notice`.
     pub kind: String,
     pub email: String,
     /// Joins this organisation ..
@@ -62,6 +62,7 @@ pub struct Invitation {
     pub app_id: Option<AppId>,
     /// `owner`, `full` or `read`; empty for a reset.
     pub access: String,
+    /// Also who changes their own address.
     pub invited_by: Option<UserId>,
     pub created_at: Millis,
     pub expires_at: Millis,

@@ -203,6 +203,7 @@ pub async fn finish(
     };
     let mut tx = app.db.write().await?;
     // It may have been disabled while it was asked.
+    db::identity_providers::hold(&mut tx, &flow.provider_id).await?;
     let provider = match providers::find(&mut tx, &flow.provider_id).await {
         Ok(provider) if provider.enabled => provider,
         Ok(_) | Err(Error::NotFound(_)) => return again,

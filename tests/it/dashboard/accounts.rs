@@ -251,6 +251,66 @@ on_both! {
         assert!(sessions::find(&app.app, &token).await.unwrap().is_some());
     }
 
+    async fn a_new_address_is_confirmed_by_its_owner(app: TestApp) {
+        let ann = app.add_user("ann@example.org").await;
+        app.add_user("bob@example.org").await;
+        sign_in::set_password(&app.app, &ann.user.id, &Secret::new("correct horse"), None).await.unwrap();
+        let mut browser = Browser::open(&app).await;
+        browser.sign_in(&ann).await;
+        let csrf = browser.csrf("/account").await;
+        let ask = |email: &'static str, password: &'static str| {
+            [("csrf", csrf.clone()), ("email", email.into()), ("current_password", password.into())]
+        };
+        for (email, password, says) in [
+            ("zoe@example.org", "wrong", "is wrong"),
+            ("zoe", "correct horse", "Email: this value cannot be used"),
+            ("Ann@example.org", "correct horse", "is your address already"),
+        ] {
+            let refused = browser.post_all("/account/email", &ask(email, password)).await;
+            assert!(refused.status == 400 && text(&refused).contains(says), "{}", text(&refused));
+        }
+        for email in ["old@example.org", "Zoe@example.org"] {
+            let mailed = browser.post_all("/account/email", &ask(email, "correct horse")).await;
+            assert_eq!(location(&mailed), "/account?done=mailed");
+            app.run_jobs().await;
+        }
+        let (old, link) = (mailed_link(&app, "old@example.org", "/account/email?key="), mailed_link(&app, "zoe@example.org", "/account/email?key="));
+        assert_eq!(browser.get(&old).await.status, 404);
+        // Whoever reads mail there, after a slip of the hand, gets nothing.
+        let mut other = Browser::open(&app).await;
+        assert!(location(&other.get(&link).await).starts_with("/sign-in?next="));
+        let eve = app.add_user("eve@example.org").await;
+        other.sign_in(&eve).await;
+        assert_eq!(other.get(&link).await.status, 404);
+        let page = browser.page(&link).await;
+        assert!(page.contains("<b>zoe@example.org</b>"), "{page}");
+        let key = after(&page, "name=\"key\" value=\"").to_owned();
+        let csrf_of_eve = other.csrf("/account").await;
+        let stolen = other.post("/account/email/confirm", &[("csrf", &csrf_of_eve), ("key", &key)]).await;
+        assert_eq!(stolen.status, 404);
+        let form = [("csrf", csrf.as_str()), ("key", key.as_str())];
+        assert_eq!(location(&browser.post("/account/email/confirm", &form).await), "/account?done=email");
+        assert!(browser.page("/account").await.contains("zoe@example.org"));
+        assert_ne!(browser.post("/account/email/confirm", &form).await.status, 303);
+        app.run_jobs().await;
+        mailed_link(&app, "ann@example.org", "another address than ann@example.org now");
+        for (email, status) in [("ann@example.org", 401), ("zoe@example.org", 303)] {
+            let form = [("email", email), ("password", "correct horse")];
+            assert_eq!(Browser::open(&app).await.post("/sign-in", &form).await.status, status);
+        }
+        // Somebody else's address is not told to be one, and is not taken.
+        let csrf = browser.csrf("/account").await;
+        let form = [("csrf", csrf.as_str()), ("email", "bob@example.org"), ("current_password", "correct horse")];
+        assert_eq!(location(&browser.post("/account/email", &form).await), "/account?done=mailed");
+        app.run_jobs().await;
+        let link = mailed_link(&app, "bob@example.org", "/account/email?key=");
+        let key = link.split("key=").nth(1).unwrap();
+        let taken = browser.post("/account/email/confirm", &[("csrf", &csrf), ("key", key)]).await;
+        assert!(taken.status == 409 && text(&taken).contains("has this address already"), "{}", text(&taken));
+        app.advance(3_600_000);
+        assert_eq!(browser.get(&link).await.status, 404);
+    }
+
     async fn tokens_are_shown_named_and_revoked(app: TestApp) {
         let ann = app.add_user("ann@example.org").await;
         let mut browser = Browser::open(&app).await;

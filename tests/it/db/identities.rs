@@ -85,6 +85,8 @@ on_both! {
         identity_providers::set_secret(&mut tx, &one.id, "k2.new").await.unwrap();
         assert_eq!(identity_providers::find_secret(&mut tx, &one.id).await.unwrap().as_deref(), Some("k2.new"));
         assert_eq!(identity_providers::find_secret(&mut tx, &two.id).await.unwrap().as_deref(), Some("sealed"));
+        assert_eq!(identity_providers::hold(&mut tx, &one.id).await.unwrap(), 1);
+        assert_eq!(identity_providers::hold(&mut tx, &IdentityProviderId::generate(T)).await.unwrap(), 0);
 
         let ann = add_user(&mut tx, "ann@example.org").await;
         identities::insert(&mut tx, &identity(&one, &ann, "s1")).await.unwrap();

@@ -48,6 +48,12 @@ on_both! {
         assert_eq!(invitations::list(&mut tx, &org, Millis(9)).await.unwrap(), []);
         let taken = invitations::take_all(&mut tx, "reset", "bob@example.org", Millis(9)).await;
         assert_eq!(taken.unwrap(), 1);
+        let address = Invitation { id: InvitationId::generate(T), kind: "address".into(), org_id: None, ..invite.clone() };
+        invitations::insert(&mut tx, &address, "h9").await.unwrap();
+        invitations::set_key(&mut tx, &address.id, Some("sealed")).await.unwrap();
+        assert_eq!(invitations::take_of(&mut tx, "address", &ann, Millis(9)).await.unwrap(), 1);
+        assert_eq!(invitations::take_of(&mut tx, "address", &ann, Millis(9)).await.unwrap(), 0);
+        assert_eq!(invitations::find_key(&mut tx, &address.id).await.unwrap(), None);
 
         let app = app_row(&org, "Store");
         db::apps::insert(&mut tx, &app, None).await.unwrap();
