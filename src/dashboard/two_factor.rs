@@ -24,7 +24,7 @@ const PATH: &str = "/account/two-factor";
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route(PATH, get(show))
+        .route("/account/two-factor", get(show))
         .route("/account/two-factor/begin", post(begin))
         .route("/account/two-factor/confirm", post(confirm))
         .route("/account/two-factor/codes", post(renew))

@@ -1,8 +1,6 @@
-// Buttons that copy the text of another element: `data-copy` is its id. They
-// are hidden until this runs, because without it they would do nothing.
+// Buttons that copy the text of another element: `data-copy` is its id.
 for (const button of document.querySelectorAll("[data-copy]")) {
   const label = button.textContent;
-  button.hidden = false;
   button.addEventListener("click", async () => {
     const source = document.getElementById(button.dataset.copy);
     const text = (source.value ?? source.textContent).trim();
