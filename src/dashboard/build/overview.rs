@@ -245,10 +245,10 @@ mod tests {
         assert_eq!(
             seen,
             [
-                ("Waiting in the queue", "5 s", 0, 250),
-                ("clone", "5 s", 250, 250),
-                ("build", "5 s", 500, 250),
-                ("Everything else", "5 s", 750, 250),
+                ("Waiting in the queue", "5.0 s", 0, 250),
+                ("clone", "5.0 s", 250, 250),
+                ("build", "5.0 s", 500, 250),
+                ("Everything else", "5.0 s", 750, 250),
             ]
         );
         let queued = crate::dashboard::build::sample(Millis(0), None, None);

@@ -168,7 +168,7 @@ on_both! {
 
         let page = stage.browser.page(&format!("{place}/log?line=1002")).await;
         assert!(page.contains(r#"id="L1002""#) && page.contains(r#"<span class="af1">error: it broke</span>"#), "{page}");
-        assert!(page.contains(r#"href="?line=1002#L1002""#) && page.contains("First of 1 error line"), "{page}");
+        assert!(page.contains(r#"href="?line=1002#L1002""#) && page.contains("Go to the error line"), "{page}");
         let page = stage.browser.page(&format!("{place}/log?from=1")).await;
         assert!(page.contains("Lines 1 to 500 of") && page.contains(r#"href="?from=501""#), "{page}");
         assert!(!page.contains("Earlier") && page.contains("=== Cloning ==="));
