@@ -59,8 +59,6 @@ async fn all(into: &Path) {
         take(&browser, into, name).await;
     }
     browser.dark(true).await;
-    browser.go(&page).await;
-    take(&browser, into, "build-dark").await;
     browser.screen(Screen::Phone).await;
     browser.go(&page).await;
     take(&browser, into, "build-phone").await;
