@@ -76,7 +76,9 @@ pub(super) fn duration(app: &AppId, builds: &[Build]) -> Plot {
         title: "Build duration and queue time",
         columns: vec!["Build", "Queued", "Ran (s)", "Waited (s)"],
         rows: rows.collect(),
-        drawing: plot::lines(&series, labels(&ran), |value| format!("{value:.1} {name}")),
+        drawing: plot::lines(&series, labels(&ran), |value| {
+            format!("{} {name}", plot::label(value))
+        }),
     }
 }
 

@@ -68,6 +68,12 @@ fn number(value: f64) -> String {
     format!("{value:.1}")
 }
 
+/// A figure of the axis: the quarters of a round one have two decimals at most.
+pub(super) fn label(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// The smallest round figure that is at least `most`.
 fn ceiling(most: f64) -> f64 {
     if most <= 0.0 {
@@ -213,6 +219,15 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_are_exact_and_short() {
+        for (value, text) in
+            [(0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (100.0, "100"), (1.0, "1"), (7.5, "7.5")]
+        {
+            assert_eq!(label(value), text);
+        }
+    }
 
     #[test]
     fn scales_are_round() {
