@@ -80,7 +80,9 @@ pub(crate) fn clip(text: &str, limit: usize) -> String {
 /// Text of a hostile file for an error message: one short line, and nothing
 /// that moves a terminal's cursor.
 pub(crate) fn quote(text: &str) -> String {
-    clip(text, QUOTE_LIMIT).replace(char::is_control, "\u{fffd}")
+    // Clipped after cleaning: what stands for one byte has three.
+    let clean = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    clip(&text.chars().take(QUOTE_LIMIT + 1).map(clean).collect::<String>(), QUOTE_LIMIT)
 }
 
 /// Last part of a path from either kind of system.

@@ -34,7 +34,10 @@ fn parts_are_separated_only_from_parts() {
 #[test]
 fn quotes_are_short_and_tame() {
     assert_eq!(quote("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
-    assert!(quote(&"x".repeat(10_000)).len() <= QUOTE_LIMIT);
+    for text in ["x", "\0", "\u{7f}a", "é"] {
+        assert!(quote(&text.repeat(10_000)).len() <= QUOTE_LIMIT, "{text:?}");
+    }
+    assert_eq!(quote(&"x".repeat(QUOTE_LIMIT)), "x".repeat(QUOTE_LIMIT), "what fits is not cut");
 }
 
 #[test]
