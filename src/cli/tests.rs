@@ -1,3 +1,6 @@
+//! Every command as a person types it, against a scripted server. One file,
+//! because the cases of all commands share the same few lines of set-up.
+
 pub mod scripted;
 
 use std::os::unix::fs::PermissionsExt;

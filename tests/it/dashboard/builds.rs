@@ -1,5 +1,6 @@
 //! The pages of builds: every tab while queued, running and over, the log by
 //! lines, what readers may not do, and that nothing of a build becomes markup.
+//! One file, because all tabs are looked at on the same staged build.
 
 use serde_json::{Value, json};
 use shipmate::feedback::crashes::{self, NewCrash};

@@ -1,5 +1,6 @@
 //! Single sign-on against a provider on a real socket: every way in, every way
-//! in which it must not open, and what ends when it is closed.
+//! in which it must not open, and what ends when it is closed. One file, because
+//! each refusal is told beside the success that it departs from.
 
 use reqwest::Url;
 use serde_json::{Value, json};
